@@ -1,0 +1,131 @@
+//! [`Error`]: one variant per kind of bad input, the numbers in the message.
+
+use crate::simd::Isa;
+use core::fmt;
+
+/// Why a call was refused. Nothing was computed, and no output was touched.
+///
+/// ```
+/// use roofline::{MatRef, Error};
+/// let error = MatRef::from_slice(&[1.0_f32; 5], 2, 3).unwrap_err();
+/// assert_eq!(error, Error::TooShort { what: "matrix", needed: 6, found: 5 });
+/// assert_eq!(error.to_string(), "matrix needs 6 elements, the slice has 5");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two shapes that must agree do not.
+    Shape {
+        /// What was called and how the shapes depend on each other.
+        what: &'static str,
+        /// Rows and columns that were needed.
+        expected: (usize, usize),
+        /// Rows and columns that were found.
+        found: (usize, usize),
+    },
+    /// Two lengths that must agree do not.
+    Length {
+        /// Which argument.
+        what: &'static str,
+        /// Elements that were needed.
+        expected: usize,
+        /// Elements that were found.
+        found: usize,
+    },
+    /// A slice is too short for the view that was asked for.
+    TooShort {
+        /// Which argument.
+        what: &'static str,
+        /// Elements that were needed.
+        needed: usize,
+        /// Elements that were found.
+        found: usize,
+    },
+    /// The addresses of a view do not fit in memory.
+    Overflow {
+        /// Rows of the view.
+        rows: usize,
+        /// Columns of the view.
+        cols: usize,
+        /// Elements from row to row.
+        row_stride: isize,
+        /// Elements from column to column.
+        col_stride: isize,
+    },
+    /// Two elements of an output view share an address.
+    SelfOverlap {
+        /// Rows of the view.
+        rows: usize,
+        /// Columns of the view.
+        cols: usize,
+        /// Elements from row to row.
+        row_stride: isize,
+        /// Elements from column to column.
+        col_stride: isize,
+    },
+    /// A number is outside its range.
+    OutOfRange {
+        /// Which argument.
+        what: &'static str,
+        /// What it was.
+        value: f64,
+        /// What it must be.
+        allowed: &'static str,
+    },
+    /// A class index is not below the number of classes.
+    Label {
+        /// Which example.
+        index: usize,
+        /// Its label.
+        label: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// This machine does not have the instruction set.
+    UnavailableIsa {
+        /// Which one.
+        isa: Isa,
+        /// The best that it has.
+        best: Isa,
+    },
+    /// No instruction set has this name.
+    UnknownIsa {
+        /// The name.
+        name: String,
+    },
+    /// More than one thread was asked for in a build without the feature `parallel`.
+    NotParallel {
+        /// Threads asked for.
+        threads: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Shape { what, expected, found } => {
+                write!(f, "{what}: expected {}×{}, found {}×{}", expected.0, expected.1, found.0, found.1)
+            }
+            Error::Length { what, expected, found } => write!(f, "{what}: expected {expected} elements, found {found}"),
+            Error::TooShort { what, needed, found } => write!(f, "{what} needs {needed} elements, the slice has {found}"),
+            Error::Overflow { rows, cols, row_stride, col_stride } => {
+                write!(f, "a {rows}×{cols} view with strides ({row_stride}, {col_stride}) does not fit in the address space")
+            }
+            Error::SelfOverlap { rows, cols, row_stride, col_stride } => write!(
+                f,
+                "output overlaps itself: strides ({row_stride}, {col_stride}) give two elements of a {rows}×{cols} view one address"
+            ),
+            Error::OutOfRange { what, value, allowed } => write!(f, "{what} is {value}, it must be {allowed}"),
+            Error::Label { index, label, classes } => {
+                write!(f, "label {label} of example {index} is not below the number of classes, {classes}")
+            }
+            Error::UnavailableIsa { isa, best } => write!(f, "this machine has no {isa}; the best that it has is {best}"),
+            Error::UnknownIsa { name } => write!(f, "no instruction set is called `{name}`; there are avx512, avx2, portable"),
+            Error::NotParallel { threads } => {
+                write!(f, "{threads} threads were asked for, but roofline was built without the feature `parallel`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,115 @@
+//! [`Plan`]: which tile, which blocks, what is packed. Plain data: tests assert it, benches print it.
+
+use super::{Product, tile};
+use crate::element::Element;
+
+/// Rows of A and vectors of B that one register tile multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Rows of C.
+    pub rows: usize,
+    /// 64-byte vectors along the columns of C.
+    pub vectors: usize,
+}
+
+/// Sizes of the blocks that the loops cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blocking {
+    /// Steps of k: a constant of the element type, for it decides the bits.
+    pub(crate) kc: usize,
+    /// Columns of the block of B.
+    pub(crate) nc: usize,
+}
+
+/// How a product is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) tile: Tile,
+    pub(crate) blocking: Blocking,
+    pub(crate) pack_b: bool,
+    /// C has no unit stride: tiles are computed in scratch memory and scattered.
+    pub(crate) scatter: bool,
+}
+
+/// Steps of k in one FMA chain: 512 `f32` or 256 `f64`. The 6 rows of A in use then take 12 KiB of L1.
+const fn kc<T: Element>() -> usize {
+    32 * T::LANES
+}
+
+impl Plan {
+    /// The plan for a product whose vectors lie along the rows of C, on a register file of `registers` vectors.
+    pub(crate) fn new<T: Element>(p: &Product<T>, registers: usize) -> Plan {
+        let knob = |i: usize| crate::KNOBS[i].load(core::sync::atomic::Ordering::Relaxed);
+        let tile = tile_for(p.m, p.n.div_ceil(T::LANES), registers);
+        let width = tile.vectors * T::LANES;
+        let blocking = Blocking { kc: kc::<T>(), nc: (BLOCK_COLUMNS / width).max(1) * width };
+        Plan {
+            tile,
+            blocking,
+            pack_b: p.b.col != 1 && p.n > 1 || match knob(1) { 1 => false, 2 => true, _ => worth_packing(p, tile) },
+            scatter: p.c.col != 1 && p.n > 1,
+        }
+    }
+
+    /// Elements of scratch memory that the plan needs: packed B, then the tile of C that is scattered.
+    pub(crate) fn workspace<T: Element>(&self, p: &Product<T>) -> usize {
+        let tile = if self.scatter { self.tile.rows * self.tile.vectors * T::LANES } else { 0 };
+        self.packed_b(p) + tile
+    }
+
+    /// Elements of the packed block of B.
+    pub(super) fn packed_b<T: Element>(&self, p: &Product<T>) -> usize {
+        let Blocking { kc, nc } = self.blocking;
+        if self.pack_b { kc.min(p.k) * nc.min(p.n.next_multiple_of(self.tile.vectors * T::LANES)) } else { 0 }
+    }
+}
+
+/// Columns of the block of B: KC × 512 elements are 1 MiB, an L2.
+const BLOCK_COLUMNS: usize = 512;
+/// Whether a copy of a row-major B pays. It is for a B whose rows a tile reads in short pieces (64 or 128 bytes), for one
+/// whose rows lie a multiple of 4 KiB apart and so share a few sets of the caches, and for one that no L2 holds; and for as
+/// many rows of A as read it often enough.
+fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
+    let bytes = p.k.saturating_mul(p.n).saturating_mul(size_of::<T>());
+    let aliased = p.b.row.unsigned_abs().wrapping_mul(size_of::<T>()).is_multiple_of(4096);
+    match tile.vectors {
+        1 | 2 => p.m >= 32 && bytes >= 64 << 10,
+        _ => p.m >= 128 && (bytes >= 2 << 20 || aliased && bytes >= 256 << 10),
+    }
+}
+
+/// Rows of the widest tiles: with 8, rows that lie a multiple of 4 KiB apart would fill all ways of their set in L1.
+const WIDE_TILE_ROWS: usize = 6;
+
+impl<T: Element> Product<T> {
+    /// This product or its [`swapped`](Product::swapped) form, whichever is less work: both give the same bits.
+    pub(crate) fn oriented(self) -> Self {
+        if self.swapped().work() < self.work() { self.swapped() } else { self }
+    }
+
+    /// A rough count of cycles: an FMA per vector of C and step of k, one more per element of B that packing transposes,
+    /// and two per element of C that is scattered.
+    fn work(&self) -> u128 {
+        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
+        let transposed = if self.b.col != 1 && n > 1 { k * n } else { 0 };
+        let scattered = if self.c.col != 1 && n > 1 { 2 * m * n } else { 0 };
+        m * n.div_ceil(T::LANES as u128) * k + transposed + scattered
+    }
+}
+
+/// The tile for `m` rows and `vectors` vectors of columns: as many rows as fit and leave no small rest, then as wide as
+/// fits, likewise.
+fn tile_for(m: usize, vectors: usize, registers: usize) -> Tile {
+    let fitting = |rows: usize| tile::VECTORS.into_iter().rev().find(|&v| tile::fits(registers, rows, v));
+    let is_wide = |rows: usize| fitting(rows).is_some_and(|widest| widest < vectors);
+    let most = (1..=8).rev().find(|&rows| fitting(rows).is_some() && (rows <= WIDE_TILE_ROWS || !is_wide(rows)));
+    let rows = balanced(m, most.unwrap_or(1));
+    let widest = fitting(rows).unwrap_or(1);
+    let even = balanced(vectors, widest);
+    Tile { rows, vectors: tile::VECTORS.into_iter().find(|&v| v >= even).unwrap_or(widest) }
+}
+
+/// The size, at most `max`, that cuts `len` into equal parts with the fewest cuts: 9 rows by tiles of at most 8 are 5 + 4.
+fn balanced(len: usize, max: usize) -> usize {
+    len.div_ceil(len.div_ceil(max))
+}

@@ -1,0 +1,137 @@
+//! GEMM: C ← f(α·A·B + β·C + bias), the five loops around a register tile.
+//!
+//! ```text
+//! LOOP 5   ic: rows of A and C       by MC      ┐
+//! LOOP 4     pc: depth k             by KC      │ pack A[ic, pc] → MC×KC, stays in L3      (nest.rs, pack.rs)
+//! LOOP 3       jc: columns of B, C   by NC      │ pack B[pc, jc] → KC×NC, stays in L2
+//! LOOP 2         ir: rows            by tile.rows      a panel of A, R×KC, stays in L1
+//! LOOP 1           jr: columns       by tile.vectors   panels of B stream from L2
+//!                    the register tile: R×V vectors of C, K loop inside               (tile.rs)
+//! ```
+//!
+//! Vectors lie along the rows of C. Where C is column-major the operands swap roles, Cᵀ = Bᵀ·Aᵀ, so that they lie along
+//! its columns. Packing is left out where it costs more than it saves (blocking.rs says when): the tile reads any strides.
+//!
+//! **Same bits.** Each element of C is one FMA chain per block of KC steps, in the order of k, starting from 0; then
+//! c ← fma(α, chain, β·c), with β = 1 from the second block on. Nothing else (tile, packing, threads, instruction set)
+//! touches that order, and KC is a constant of the element type. So every path gives the same bits.
+
+mod blocking;
+mod nest;
+mod pack;
+mod tile;
+
+pub(crate) use blocking::Plan;
+pub use blocking::Tile;
+pub(crate) use nest::Nest;
+
+use super::activation::Activation;
+use core::ops::Range;
+
+/// A strided operand that is read; element (i, j) at `i·row + j·col`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operand<T> {
+    pub(crate) ptr: *const T,
+    pub(crate) row: isize,
+    pub(crate) col: isize,
+}
+
+impl<T: Copy> Operand<T> {
+    fn at(self, i: usize, j: usize) -> *const T {
+        self.ptr.wrapping_offset(i as isize * self.row + j as isize * self.col)
+    }
+
+    fn t(self) -> Self {
+        Self { row: self.col, col: self.row, ..self }
+    }
+}
+
+/// A strided operand that is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output<T> {
+    pub(crate) ptr: *mut T,
+    pub(crate) row: isize,
+    pub(crate) col: isize,
+}
+
+impl<T: Copy> Output<T> {
+    fn at(self, i: usize, j: usize) -> *mut T {
+        self.ptr.wrapping_offset(i as isize * self.row + j as isize * self.col)
+    }
+}
+
+/// What follows the last block of k, while the tile is at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finish<T> {
+    pub(crate) bias: Bias<T>,
+    pub(crate) activation: Activation,
+}
+
+/// A bias per column of C, or per row, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bias<T> {
+    None,
+    PerColumn(*const T),
+    PerRow(*const T),
+}
+
+impl<T: Copy> Bias<T> {
+    fn t(self) -> Self {
+        match self {
+            Bias::None => Bias::None,
+            Bias::PerColumn(bias) => Bias::PerRow(bias),
+            Bias::PerRow(bias) => Bias::PerColumn(bias),
+        }
+    }
+
+    /// The bias of the part of C that starts at (i, j).
+    fn at(self, i: usize, j: usize) -> Self {
+        match self {
+            Bias::None => Bias::None,
+            Bias::PerColumn(bias) => Bias::PerColumn(bias.wrapping_add(j)),
+            Bias::PerRow(bias) => Bias::PerRow(bias.wrapping_add(i)),
+        }
+    }
+}
+
+/// One call: C (m×n) ← f(alpha·A (m×k)·B (k×n) + beta·C + bias).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Product<T> {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) alpha: T,
+    pub(crate) a: Operand<T>,
+    pub(crate) b: Operand<T>,
+    pub(crate) beta: T,
+    pub(crate) c: Output<T>,
+    pub(crate) finish: Finish<T>,
+}
+
+// SAFETY: plain addresses; whoever runs a product owes that its memory may be used from the thread that does.
+unsafe impl<T: Send> Send for Product<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Product<T> {}
+
+impl<T: Copy> Product<T> {
+    /// The same product with the operands in each other's role: Cᵀ = Bᵀ·Aᵀ.
+    pub(crate) fn swapped(self) -> Self {
+        let c = Output { ptr: self.c.ptr, row: self.c.col, col: self.c.row };
+        let finish = Finish { bias: self.finish.bias.t(), ..self.finish };
+        Self { m: self.n, n: self.m, a: self.b.t(), b: self.a.t(), c, finish, ..self }
+    }
+
+    /// The part of the product that computes these rows and columns of C.
+    pub(crate) fn block(self, rows: Range<usize>, cols: Range<usize>) -> Self {
+        let finish = Finish { bias: self.finish.bias.at(rows.start, cols.start), ..self.finish };
+        Self {
+            m: rows.len(),
+            n: cols.len(),
+            a: Operand { ptr: self.a.at(rows.start, 0), ..self.a },
+            b: Operand { ptr: self.b.at(0, cols.start), ..self.b },
+            c: Output { ptr: self.c.at(rows.start, cols.start), ..self.c },
+            finish,
+            ..self
+        }
+    }
+}

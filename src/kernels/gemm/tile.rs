@@ -1,0 +1,235 @@
+//! The register tile: the only place where GEMM multiplies.
+//!
+//! ```text
+//!              B: one row of V vectors a step, loaded once
+//!             ┌────────┬────────┬────────┐
+//!             │  b[0]  │  b[1]  │  b[2]  │
+//!             └────────┴────────┴────────┘
+//!   A: R      ┌────────┬────────┬────────┐
+//!   broadcasts│ acc += a[i] · b[j]       │  R × V accumulators, all in registers for the whole K loop
+//!    a step   └────────┴────────┴────────┘
+//! ```
+//!
+//! One source for every instruction set, both element types and every size of tile: `R` and `V` are const generics, so
+//! that a tile of 3 rows by 2 vectors is code for just that. A column edge is a mask on the last vector.
+
+use super::{Bias, Operand, Tile};
+use crate::kernels::activation;
+use crate::element::Element;
+use crate::simd::{Kernel, Simd};
+
+/// Where a tile reads and what it does to C.
+pub(super) struct TileJob<T> {
+    /// Steps along K.
+    pub(super) k: usize,
+    /// A at the first row of the tile.
+    pub(super) a: Operand<T>,
+    /// Another row of A, to fetch ahead of its use.
+    pub(super) next: *const T,
+    pub(super) b: *const T,
+    /// Elements from one step of B to the next.
+    pub(super) b_k: isize,
+    /// Columns of C, at most the tile's.
+    pub(super) cols: usize,
+    pub(super) c: *mut T,
+    pub(super) c_row: isize,
+    pub(super) update: Update<T>,
+}
+
+/// C ← α·acc + β·C + bias, and max(0, …) of that where `relu`; β = 0 does not read C.
+#[derive(Clone, Copy)]
+pub(super) struct Update<T> {
+    pub(super) alpha: T,
+    pub(super) beta: T,
+    pub(super) bias: Bias<T>,
+    pub(super) relu: bool,
+}
+
+/// Steps of k from which there is time to fetch C ahead of its use.
+const FETCH_STEPS: usize = 64;
+
+/// The widths that tiles come in, in vectors. Tiles of fewer rows may be wider.
+pub(super) const VECTORS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
+
+/// The widest tile of at most `vectors` vectors.
+pub(super) fn widest(vectors: usize) -> usize {
+    VECTORS.into_iter().rev().find(|&width| width <= vectors).unwrap_or(1)
+}
+
+/// Whether a tile fits a register file of `registers` vectors: its accumulators, one row of B (which a tile of one row
+/// uses once, straight from memory) and a broadcast.
+pub(super) const fn fits(registers: usize, rows: usize, vectors: usize) -> bool {
+    let row = if rows == 1 { 0 } else { vectors };
+    rows * vectors + row + 1 <= registers
+}
+
+/// The code of one size of tile.
+///
+/// # Safety
+/// To call it: for the tile's rows and the job's columns, A and B over `k` steps and the bias are readable, C is writable
+/// (and readable unless β is 0). Unless masked, the columns are as many as the tile has.
+pub(super) type Run<T, S> = unsafe fn(S, &TileJob<T>);
+
+/// The code of a tile that fits, for a whole last vector or for a masked one.
+pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, masked: bool) -> Run<T, S> {
+    macro_rules! sizes {
+        ($(($r:literal, $v:literal)),*) => {
+            match (tile.rows, tile.vectors, masked) {
+                $(
+                    ($r, $v, false) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, false>,
+                    ($r, $v, true) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, true>,
+                )*
+                _ => unreachable!("no code for {tile:?}"),
+            }
+        };
+    }
+    sizes!(
+        (1, 1), (1, 2), (1, 3), (1, 4), (1, 6), (1, 8), (1, 12),
+        (2, 1), (2, 2), (2, 3), (2, 4), (2, 6), (2, 8),
+        (3, 1), (3, 2), (3, 3), (3, 4), (3, 6),
+        (4, 1), (4, 2), (4, 3), (4, 4), (4, 6),
+        (5, 1), (5, 2), (5, 3), (5, 4),
+        (6, 1), (6, 2), (6, 3), (6, 4),
+        (7, 1), (7, 2), (7, 3),
+        (8, 1), (8, 2), (8, 3)
+    )
+}
+
+/// # Safety
+/// As [`Run`].
+unsafe fn call<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(simd: S, job: &TileJob<T>) {
+    simd.call(TileOf::<T, R, V, MASKED>(job));
+}
+
+/// A tile of `R` rows and `V` vectors, the last vector partial if `MASKED`. Whoever makes one owes what [`Run`] asks for.
+struct TileOf<'a, T, const R: usize, const V: usize, const MASKED: bool>(&'a TileJob<T>);
+
+impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> for TileOf<'_, T, R, V, MASKED> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let job = self.0;
+        let last = simd.first(job.cols - (V - 1) * T::LANES);
+        // SAFETY: whoever made the kernel owes what `Run` asks for.
+        unsafe {
+            let acc = accumulate::<T, S, R, V, MASKED>(simd, last, job);
+            write::<T, S, R, V, MASKED>(simd, last, job, acc);
+        }
+    }
+}
+
+/// acc[i][j] = Σ a[i]·b[j]: one FMA chain per element, in the order of k.
+///
+/// # Safety
+/// As [`Run`].
+#[inline(always)]
+unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
+    simd: S,
+    last: S::M,
+    job: &TileJob<T>,
+) -> [[S::V; V]; R] {
+    let mut acc = [[simd.splat(T::ZERO); V]; R];
+    let (mut a, mut b, mut next) = (job.a.ptr, job.b, job.next);
+    let ahead = crate::KNOBS[0].load(core::sync::atomic::Ordering::Relaxed) as isize;
+    // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
+    unsafe {
+        if job.k >= FETCH_STEPS {
+            // The lines of C are on their way while the products are summed.
+            for i in 0..R {
+                for j in 0..V {
+                    simd.prefetch(job.c.wrapping_offset(i as isize * job.c_row).wrapping_add(j * T::LANES));
+                }
+            }
+        }
+        for _ in 0..job.k {
+            let mut row = [simd.splat(T::ZERO); V];
+            for j in 0..V {
+                row[j] = load::<T, S, MASKED>(simd, j == V - 1, last, b.add(j * T::LANES));
+            }
+            for j in 0..V {
+                simd.prefetch(b.wrapping_offset(ahead * job.b_k).wrapping_add(j * T::LANES));
+            }
+            simd.prefetch(next);
+            next = next.wrapping_offset(job.a.col);
+            for i in 0..R {
+                let x = simd.splat(*a.offset(i as isize * job.a.row));
+                for j in 0..V {
+                    acc[i][j] = simd.fma(x, row[j], acc[i][j]);
+                }
+            }
+            a = a.wrapping_offset(job.a.col);
+            b = b.wrapping_offset(job.b_k);
+        }
+    }
+    acc
+}
+
+/// Updates the tile of C.
+///
+/// # Safety
+/// As [`Run`].
+#[inline(always)]
+unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
+    simd: S,
+    last: S::M,
+    job: &TileJob<T>,
+    mut acc: [[S::V; V]; R],
+) {
+    let Update { alpha, beta, bias, relu } = job.update;
+    let (va, vb) = (simd.splat(alpha), simd.splat(beta));
+    // SAFETY: the caller's debt.
+    unsafe {
+        for i in 0..R {
+            let c = job.c.offset(i as isize * job.c_row);
+            for j in 0..V {
+                acc[i][j] = if beta == T::ZERO {
+                    simd.mul(va, acc[i][j])
+                } else {
+                    let old = load::<T, S, MASKED>(simd, j == V - 1, last, c.add(j * T::LANES));
+                    simd.fma(va, acc[i][j], simd.mul(vb, old))
+                };
+            }
+        }
+        match bias {
+            Bias::None => {}
+            Bias::PerColumn(bias) => {
+                for j in 0..V {
+                    let shift = load::<T, S, MASKED>(simd, j == V - 1, last, bias.add(j * T::LANES));
+                    for i in 0..R {
+                        acc[i][j] = simd.add(acc[i][j], shift);
+                    }
+                }
+            }
+            Bias::PerRow(bias) => {
+                for i in 0..R {
+                    let shift = simd.splat(*bias.add(i));
+                    for j in 0..V {
+                        acc[i][j] = simd.add(acc[i][j], shift);
+                    }
+                }
+            }
+        }
+        for i in 0..R {
+            let c = job.c.offset(i as isize * job.c_row);
+            for j in 0..V {
+                let value = if relu { activation::relu(simd, acc[i][j]) } else { acc[i][j] };
+                if MASKED && j == V - 1 {
+                    simd.store_masked(last, c.add(j * T::LANES), value);
+                } else {
+                    simd.store(c.add(j * T::LANES), value);
+                }
+            }
+        }
+    }
+}
+
+/// A whole vector, or the part of it that exists.
+///
+/// # Safety
+/// The elements that are asked for are readable.
+#[inline(always)]
+unsafe fn load<T: Element, S: Simd<T>, const MASKED: bool>(simd: S, is_last: bool, last: S::M, p: *const T) -> S::V {
+    // SAFETY: the caller's debt.
+    unsafe { if MASKED && is_last { simd.load_masked(last, p) } else { simd.load(p) } }
+}

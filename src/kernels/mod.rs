@@ -1,0 +1,9 @@
+//! L1: arithmetic. Each kernel is written once over the [`Simd`](crate::simd::Simd) token and both element types; it
+//! knows nothing of instruction sets, threads or errors, and allocates nothing.
+
+pub(crate) mod activation;
+pub(crate) mod gemm;
+pub(crate) mod math;
+pub(crate) mod optim;
+pub(crate) mod peak;
+pub(crate) mod softmax;

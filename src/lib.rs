@@ -1,0 +1,23 @@
+//! roofline
+#![allow(missing_docs)]
+mod buffer;
+mod element;
+mod error;
+mod exec;
+mod gemm;
+mod kernels;
+mod matrix;
+mod parallel;
+mod peak;
+mod simd;
+
+pub use element::Element;
+pub use error::Error;
+pub use exec::Exec;
+pub use gemm::{Epilogue, gemm};
+pub use kernels::activation::Activation;
+pub use matrix::{Mat, MatMut, MatRef};
+pub use simd::Isa;
+
+#[doc(hidden)]
+pub static KNOBS: [std::sync::atomic::AtomicUsize; 8] = [const { std::sync::atomic::AtomicUsize::new(0) }; 8];

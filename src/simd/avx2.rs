@@ -1,0 +1,208 @@
+//! AVX2 and FMA: the vector is two 256-bit registers, the mask two vectors of all-ones or all-zeros lanes.
+
+use super::isa::token;
+use super::{Kernel, Simd};
+use crate::element::Element;
+use core::arch::x86_64::*;
+
+token! {
+    /// Proof of AVX2 and FMA.
+    Avx2: "avx2", "fma"
+}
+
+/// A window of [`Simd::first`]: 64 bytes of ones, then 64 bytes of zeros.
+static ONES_THEN_ZEROS: [u64; 16] = [u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// 2ⁿ for integers n within the normal exponents: n + bias in the low bits of a float whose unit in the last place is 1
+/// (1.5 · 2^(p−1)), shifted up into the exponent field.
+trait PowerOfTwo<V> {
+    fn pow2(self, n: V) -> V;
+}
+
+/// Applies an intrinsic to both halves.
+macro_rules! halves {
+    ($f:ident($($x:ident),+)) => {
+        // SAFETY: the token proves the features; the intrinsic touches no memory.
+        unsafe { [$f($($x[0]),+), $f($($x[1]),+)] }
+    };
+}
+
+/// The trait from a table of intrinsics: the two element types differ in their names only.
+macro_rules! simd {
+    ($t:ident, $bits:ident, $v:ident, $splat:ident, $load:ident, $store:ident, $loadm:ident, $storem:ident,
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
+     $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $shl:ident, $shr:ident,
+     $unpacklo:ident, $unpackhi:ident, $permute:ident) => {
+        impl PowerOfTwo<[$v; 2]> for Avx2 {
+            #[inline(always)]
+            fn pow2(self, n: [$v; 2]) -> [$v; 2] {
+                const DIGITS: i32 = $t::MANTISSA_DIGITS as i32 - 1;
+                let magic = Simd::<$t>::splat(self, 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t);
+                let n = Simd::<$t>::add(self, n, magic);
+                // SAFETY: token.
+                unsafe { [$cast($shl::<DIGITS>($cast_int(n[0]))), $cast($shl::<DIGITS>($cast_int(n[1])))] }
+            }
+        }
+
+        impl Simd<$t> for Avx2 {
+            type V = [$v; 2];
+            type M = [__m256i; 2];
+            const REGISTERS: usize = 8;
+
+            #[inline(always)]
+            fn call<K: Kernel<$t>>(self, kernel: K) -> K::Output {
+                // SAFETY: the token proves the features that `enter` enables.
+                unsafe { self.enter::<$t, K>(kernel) }
+            }
+            #[inline(always)]
+            fn splat(self, x: $t) -> Self::V {
+                // SAFETY: token.
+                let v = unsafe { $splat(x) };
+                [v, v]
+            }
+            #[inline(always)]
+            unsafe fn load(self, p: *const $t) -> Self::V {
+                // SAFETY: token; the caller's debt covers both halves.
+                unsafe { [$load(p), $load(p.add($t::LANES / 2))] }
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t, v: Self::V) {
+                // SAFETY: token; the caller's debt covers both halves.
+                unsafe {
+                    $store(p, v[0]);
+                    $store(p.add($t::LANES / 2), v[1]);
+                }
+            }
+            #[inline(always)]
+            fn first(self, n: usize) -> Self::M {
+                let n = if n < $t::LANES { n } else { $t::LANES };
+                // SAFETY: token; the window of 64 bytes starts at most 64 bytes into 128.
+                unsafe {
+                    let window = ONES_THEN_ZEROS.as_ptr().cast::<$bits>().add($t::LANES - n);
+                    [_mm256_loadu_si256(window.cast()), _mm256_loadu_si256(window.add($t::LANES / 2).cast())]
+                }
+            }
+            #[inline(always)]
+            unsafe fn load_masked(self, m: Self::M, p: *const $t) -> Self::V {
+                // SAFETY: token; the caller's debt. `wrapping_add`, for the second half may lie past the slice: its lanes
+                // are then all false and the instruction does not touch it.
+                unsafe { [$loadm(p, m[0]), $loadm(p.wrapping_add($t::LANES / 2), m[1])] }
+            }
+            #[inline(always)]
+            unsafe fn store_masked(self, m: Self::M, p: *mut $t, v: Self::V) {
+                // SAFETY: as for `load_masked`.
+                unsafe {
+                    $storem(p, m[0], v[0]);
+                    $storem(p.wrapping_add($t::LANES / 2), m[1], v[1]);
+                }
+            }
+            #[inline(always)]
+            fn prefetch(self, p: *const $t) {
+                // SAFETY: a prefetch of any address is harmless.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+            }
+            #[inline(always)]
+            fn add(self, a: Self::V, b: Self::V) -> Self::V {
+                halves!($add(a, b))
+            }
+            #[inline(always)]
+            fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+                halves!($sub(a, b))
+            }
+            #[inline(always)]
+            fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+                halves!($mul(a, b))
+            }
+            #[inline(always)]
+            fn div(self, a: Self::V, b: Self::V) -> Self::V {
+                halves!($div(a, b))
+            }
+            #[inline(always)]
+            fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+                halves!($fma(a, b, c))
+            }
+            #[inline(always)]
+            fn sqrt(self, a: Self::V) -> Self::V {
+                halves!($sqrt(a))
+            }
+            #[inline(always)]
+            fn abs(self, a: Self::V) -> Self::V {
+                let magnitude = Simd::<$t>::splat(self, $t::from_bits($bits::MAX >> 1));
+                halves!($and(a, magnitude))
+            }
+            #[inline(always)]
+            fn max(self, a: Self::V, b: Self::V) -> Self::V {
+                halves!($max(a, b))
+            }
+            #[inline(always)]
+            fn min(self, a: Self::V, b: Self::V) -> Self::V {
+                halves!($min(a, b))
+            }
+            #[inline(always)]
+            fn lt(self, a: Self::V, b: Self::V) -> Self::M {
+                // SAFETY: token.
+                unsafe {
+                    [$cast_int($cmp::<_CMP_LT_OQ>(a[0], b[0])), $cast_int($cmp::<_CMP_LT_OQ>(a[1], b[1]))]
+                }
+            }
+            #[inline(always)]
+            fn select(self, m: Self::M, t: Self::V, f: Self::V) -> Self::V {
+                // SAFETY: token.
+                unsafe { [$blend(f[0], t[0], $cast(m[0])), $blend(f[1], t[1], $cast(m[1]))] }
+            }
+            #[inline(always)]
+            fn scale(self, v: Self::V, n: Self::V) -> Self::V {
+                // 2ⁿ itself may lie outside the normal range: multiply by 2^⌊n/2⌉, which is exact, then by the rest.
+                let half = Simd::<$t>::splat(self, 0.5);
+                let magic = Simd::<$t>::splat(self, 1.5 / $t::EPSILON);
+                let upper = Simd::<$t>::sub(self, Simd::<$t>::fma(self, n, half, magic), magic);
+                let lower = Simd::<$t>::sub(self, n, upper);
+                Simd::<$t>::mul(self, Simd::<$t>::mul(self, v, self.pow2(upper)), self.pow2(lower))
+            }
+            #[inline(always)]
+            fn split(self, v: Self::V) -> (Self::V, Self::V) {
+                const DIGITS: i32 = $t::MANTISSA_DIGITS as i32 - 1;
+                // The exponent field e + bias, put into the low bits of 2^DIGITS, is that number plus e + bias.
+                const FIELD: $t = (1_u64 << DIGITS) as $t;
+                let below_one = Simd::<$t>::splat(self, $t::from_bits((1 << DIGITS) - 1));
+                let one = Simd::<$t>::splat(self, 1.0);
+                let field = Simd::<$t>::splat(self, FIELD);
+                let mantissa = halves!($and(v, below_one));
+                let mantissa = halves!($or(mantissa, one));
+                // SAFETY: token.
+                let exponent = unsafe { [$cast($shr::<DIGITS>($cast_int(v[0]))), $cast($shr::<DIGITS>($cast_int(v[1])))] };
+                let exponent = halves!($or(exponent, field));
+                let bias = Simd::<$t>::splat(self, FIELD + ($t::MAX_EXP - 1) as $t);
+                (mantissa, Simd::<$t>::sub(self, exponent, bias))
+            }
+            #[inline(always)]
+            fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+                // Unpacking works within 128 bits: the four quarters then go to their places.
+                let low = halves!($unpacklo(a, b));
+                let high = halves!($unpackhi(a, b));
+                // SAFETY: token.
+                unsafe {
+                    (
+                        [$permute::<0x20>(low[0], high[0]), $permute::<0x31>(low[0], high[0])],
+                        [$permute::<0x20>(low[1], high[1]), $permute::<0x31>(low[1], high[1])],
+                    )
+                }
+            }
+        }
+    };
+}
+
+simd!(
+    f32, u32, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
+    _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
+    _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
+    _mm256_castps_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
+    _mm256_permute2f128_ps
+);
+simd!(
+    f64, u64, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_maskload_pd, _mm256_maskstore_pd,
+    _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
+    _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
+    _mm256_castpd_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
+    _mm256_permute2f128_pd
+);

@@ -1,0 +1,160 @@
+//! AVX-512 F, VL, BW and DQ: the vector is one register, the mask is a mask register.
+
+use super::isa::token;
+use super::{Kernel, Simd};
+use crate::element::Element;
+use core::arch::x86_64::*;
+
+token! {
+    /// Proof of AVX-512 F+VL+BW+DQ, AVX2 and FMA.
+    Avx512: "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx2", "fma"
+}
+
+/// Indices of [`Simd::zip`]: lanes of the second vector count from LANES on.
+static ZIP_LOW_F32: [u32; 16] = [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23];
+static ZIP_HIGH_F32: [u32; 16] = [8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31];
+static ZIP_LOW_F64: [u64; 8] = [0, 8, 1, 9, 2, 10, 3, 11];
+static ZIP_HIGH_F64: [u64; 8] = [4, 12, 5, 13, 6, 14, 7, 15];
+
+/// The trait from a table of intrinsics: the two element types differ in their names only.
+macro_rules! simd {
+    ($t:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $loadm:ident, $storem:ident,
+     $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
+     $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident,
+     $zip:ident, $low:ident, $high:ident) => {
+        impl Simd<$t> for Avx512 {
+            type V = $v;
+            type M = $m;
+            const REGISTERS: usize = 32;
+
+            #[inline(always)]
+            fn call<K: Kernel<$t>>(self, kernel: K) -> K::Output {
+                // SAFETY: the token proves the features that `enter` enables.
+                unsafe { self.enter::<$t, K>(kernel) }
+            }
+            #[inline(always)]
+            fn splat(self, x: $t) -> $v {
+                // SAFETY: token.
+                unsafe { $splat(x) }
+            }
+            #[inline(always)]
+            unsafe fn load(self, p: *const $t) -> $v {
+                // SAFETY: token; the caller's debt.
+                unsafe { $load(p) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t, v: $v) {
+                // SAFETY: token; the caller's debt.
+                unsafe { $store(p, v) }
+            }
+            #[inline(always)]
+            fn first(self, n: usize) -> $m {
+                // Past the width the shift would wrap: clamp it.
+                let n = if n < $t::LANES { n as u32 } else { $t::LANES as u32 };
+                ((1_u32 << n) - 1) as $m
+            }
+            #[inline(always)]
+            unsafe fn load_masked(self, m: $m, p: *const $t) -> $v {
+                // SAFETY: token; the caller's debt. Masked-out lanes do not fault and are not read.
+                unsafe { $loadm(m, p) }
+            }
+            #[inline(always)]
+            unsafe fn store_masked(self, m: $m, p: *mut $t, v: $v) {
+                // SAFETY: token; the caller's debt.
+                unsafe { $storem(p, m, v) }
+            }
+            #[inline(always)]
+            fn prefetch(self, p: *const $t) {
+                // SAFETY: a prefetch of any address is harmless.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+            }
+            #[inline(always)]
+            fn add(self, a: $v, b: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            fn sub(self, a: $v, b: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            fn mul(self, a: $v, b: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $mul(a, b) }
+            }
+            #[inline(always)]
+            fn div(self, a: $v, b: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $div(a, b) }
+            }
+            #[inline(always)]
+            fn fma(self, a: $v, b: $v, c: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $fma(a, b, c) }
+            }
+            #[inline(always)]
+            fn sqrt(self, a: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $sqrt(a) }
+            }
+            #[inline(always)]
+            fn abs(self, a: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $abs(a) }
+            }
+            #[inline(always)]
+            fn max(self, a: $v, b: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $max(a, b) }
+            }
+            #[inline(always)]
+            fn min(self, a: $v, b: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $min(a, b) }
+            }
+            #[inline(always)]
+            fn lt(self, a: $v, b: $v) -> $m {
+                // SAFETY: token.
+                unsafe { $cmp::<_CMP_LT_OQ>(a, b) }
+            }
+            #[inline(always)]
+            fn select(self, m: $m, t: $v, f: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $blend(m, f, t) }
+            }
+            #[inline(always)]
+            fn scale(self, v: $v, n: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $scalef(v, n) }
+            }
+            #[inline(always)]
+            fn split(self, v: $v) -> ($v, $v) {
+                // SAFETY: token.
+                unsafe { ($getmant::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(v), $getexp(v)) }
+            }
+            #[inline(always)]
+            fn zip(self, a: $v, b: $v) -> ($v, $v) {
+                // SAFETY: token; both index tables are 64 bytes.
+                unsafe {
+                    let low = _mm512_loadu_si512($low.as_ptr().cast());
+                    let high = _mm512_loadu_si512($high.as_ptr().cast());
+                    ($zip(a, low, b), $zip(a, high, b))
+                }
+            }
+        }
+    };
+}
+
+simd!(
+    f32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_maskz_loadu_ps,
+    _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
+    _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
+    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
+);
+simd!(
+    f64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_maskz_loadu_pd,
+    _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
+    _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
+    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
+);

@@ -1,0 +1,133 @@
+//! L0: one vector type per instruction set, behind one trait.
+//!
+//! The vector is **64 bytes wide everywhere**: 16 `f32` or 8 `f64`, whatever the registers of the machine. On AVX-512
+//! it is one register, on AVX2 two, on NEON and SSE2 four. A kernel written once over [`Simd`] therefore does the same
+//! arithmetic, lane for lane and in the same order, on each of them: this is what makes promise 2 (same bits) hold by
+//! construction, and on the narrower machines it unrolls every loop as far as the latency of an FMA asks for.
+//!
+//! ```text
+//! Exec ──► Token ──► dispatch (the one match) ──► Simd::call, a #[target_feature] function ──► Kernel::run, all inlined
+//! ```
+//!
+//! A token ([`Avx512`], [`Avx2`], [`Portable`]) proves that the CPU has the features: only `detect` makes one. That is
+//! why the operations that touch no memory are safe to call.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod isa;
+mod portable;
+pub(crate) mod slice;
+#[cfg(test)]
+mod tests;
+
+pub use isa::{Dispatch, Isa, Kernel, Token};
+
+use crate::element::Element;
+
+/// Operations on vectors of [`Element::LANES`] elements. Every lane follows IEEE 754 with round to nearest, ties to even,
+/// and gives the same bits on every token; the one exception is [`Simd::fma`] on a CPU without FMA.
+pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
+    /// [`Element::LANES`] elements: 64 bytes.
+    type V: Copy;
+    /// One flag per lane.
+    type M: Copy;
+
+    /// How many `V` the register file holds.
+    const REGISTERS: usize;
+
+    /// Runs `kernel` in a function of its own, compiled for the features of this token. A kernel that is called so is not
+    /// inlined into its caller, but the inner loops of both are code of the instruction set.
+    fn call<K: Kernel<T>>(self, kernel: K) -> K::Output;
+
+    /// `x` in every lane.
+    fn splat(self, x: T) -> Self::V;
+    /// Lanes from `p[0..LANES]`; no alignment asked for.
+    ///
+    /// # Safety
+    /// `p[0..LANES]` is readable.
+    unsafe fn load(self, p: *const T) -> Self::V;
+    /// Lanes to `p[0..LANES]`; no alignment asked for.
+    ///
+    /// # Safety
+    /// `p[0..LANES]` is writable.
+    unsafe fn store(self, p: *mut T, v: Self::V);
+    /// True in lanes `0..n`, false in the others; `n` ≥ `LANES` gives all true.
+    fn first(self, n: usize) -> Self::M;
+    /// `p[i]` where lane `i` of `m` is true, 0 elsewhere. Memory of false lanes is not touched.
+    ///
+    /// # Safety
+    /// `p[i]` is readable for each true lane `i`.
+    unsafe fn load_masked(self, m: Self::M, p: *const T) -> Self::V;
+    /// Stores the true lanes. Memory of false lanes is not touched.
+    ///
+    /// # Safety
+    /// `p[i]` is writable for each true lane `i`.
+    unsafe fn store_masked(self, m: Self::M, p: *mut T, v: Self::V);
+    /// Hint that the cache line of `p` will be used; any address will do.
+    fn prefetch(self, p: *const T);
+
+    /// a + b.
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a − b.
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a · b.
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a / b, correctly rounded.
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a · b + c with one rounding (two on `Portable` without FMA).
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// √a, correctly rounded.
+    fn sqrt(self, a: Self::V) -> Self::V;
+    /// |a|: clears the sign, of NaN too.
+    fn abs(self, a: Self::V) -> Self::V;
+    /// a where a > b, else b: so `b` where either is NaN.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a where a < b, else b: so `b` where either is NaN.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a < b; false where either is NaN.
+    fn lt(self, a: Self::V, b: Self::V) -> Self::M;
+    /// `t` where `m`, else `f`.
+    fn select(self, m: Self::M, t: Self::V, f: Self::V) -> Self::V;
+    /// v · 2ⁿ, rounded once. `n` holds integers of magnitude ≤ 192 (`f32`) or 1536 (`f64`), and |v| is within [¼, 4].
+    fn scale(self, v: Self::V, n: Self::V) -> Self::V;
+    /// (m, e) with v = m · 2ᵉ and 1 ≤ m < 2, for positive normal v; e as a float.
+    fn split(self, v: Self::V) -> (Self::V, Self::V);
+
+    /// The lanes of a and b in turn: a₀ b₀ a₁ b₁ … in the first vector, the rest in the second.
+    fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
+
+    /// The lanes as an array; elements beyond `LANES` are 0.
+    #[inline(always)]
+    fn lanes(self, v: Self::V) -> [T; 16] {
+        let mut out = [T::ZERO; 16];
+        // SAFETY: `out` has 16 ≥ LANES elements.
+        unsafe { self.store(out.as_mut_ptr(), v) };
+        out
+    }
+
+    /// Sum of the lanes in a fixed tree: lane i + lane (i + LANES/2), then halves again down to one.
+    #[inline(always)]
+    fn sum(self, v: Self::V) -> T {
+        fold_lanes::<T>(self.lanes(v), |a, b| a + b)
+    }
+
+    /// Greatest lane, by the rule of [`Simd::max`] in the tree of [`Simd::sum`].
+    #[inline(always)]
+    fn max_lane(self, v: Self::V) -> T {
+        fold_lanes::<T>(self.lanes(v), |a, b| if a > b { a } else { b })
+    }
+}
+
+#[inline(always)]
+fn fold_lanes<T: Element>(mut lanes: [T; 16], combine: impl Fn(T, T) -> T) -> T {
+    let mut half = T::LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = combine(lanes[i], lanes[i + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}

@@ -1,0 +1,157 @@
+//! What the build target guarantees, through the `wide` crate: NEON with fused FMA on aarch64, SSE2 on x86-64 (where
+//! [`Simd::fma`] rounds twice), simd128 on wasm.
+
+use super::{Kernel, Simd};
+use crate::element::Element;
+use core::array::from_fn;
+use wide::{CmpLt, f32x16, f64x8};
+
+/// Needs no proof: the build target has it.
+#[derive(Clone, Copy)]
+pub struct Portable;
+
+macro_rules! simd {
+    ($t:ident, $v:ident, $bits:ident) => {
+        impl Simd<$t> for Portable {
+            type V = $v;
+            type M = $v;
+            const REGISTERS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 4 };
+
+            #[inline(never)]
+            fn call<K: Kernel<$t>>(self, kernel: K) -> K::Output {
+                kernel.run(self)
+            }
+            #[inline(always)]
+            fn splat(self, x: $t) -> $v {
+                $v::splat(x)
+            }
+            #[inline(always)]
+            unsafe fn load(self, p: *const $t) -> $v {
+                // SAFETY: the caller's debt; an array asks for no more than the alignment of its elements.
+                $v::new(unsafe { p.cast::<[$t; $t::LANES]>().read() })
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t, v: $v) {
+                // SAFETY: as for `load`.
+                unsafe { p.cast::<[$t; $t::LANES]>().write(v.to_array()) }
+            }
+            #[inline(always)]
+            fn first(self, n: usize) -> $v {
+                const LANE: [$t; $t::LANES] = {
+                    let mut lane = [0.0; $t::LANES];
+                    let mut i = 0;
+                    while i < $t::LANES {
+                        lane[i] = i as $t;
+                        i += 1;
+                    }
+                    lane
+                };
+                $v::new(LANE).simd_lt($v::splat(if n < $t::LANES { n } else { $t::LANES } as $t))
+            }
+            #[inline(always)]
+            unsafe fn load_masked(self, m: $v, p: *const $t) -> $v {
+                let m = m.to_array();
+                // SAFETY: only true lanes, which are all ones, are read: the caller's debt.
+                $v::new(from_fn(|i| if m[i].to_bits() == 0 { 0.0 } else { unsafe { p.add(i).read() } }))
+            }
+            #[inline(always)]
+            unsafe fn store_masked(self, m: $v, p: *mut $t, v: $v) {
+                let (m, v) = (m.to_array(), v.to_array());
+                for i in 0..$t::LANES {
+                    if m[i].to_bits() != 0 {
+                        // SAFETY: only true lanes are written: the caller's debt.
+                        unsafe { p.add(i).write(v[i]) }
+                    }
+                }
+            }
+            #[inline(always)]
+            fn prefetch(self, _: *const $t) {}
+            #[inline(always)]
+            fn add(self, a: $v, b: $v) -> $v {
+                a + b
+            }
+            #[inline(always)]
+            fn sub(self, a: $v, b: $v) -> $v {
+                a - b
+            }
+            #[inline(always)]
+            fn mul(self, a: $v, b: $v) -> $v {
+                a * b
+            }
+            #[inline(always)]
+            fn div(self, a: $v, b: $v) -> $v {
+                a / b
+            }
+            #[inline(always)]
+            fn fma(self, a: $v, b: $v, c: $v) -> $v {
+                a.mul_add(b, c)
+            }
+            #[inline(always)]
+            fn sqrt(self, a: $v) -> $v {
+                a.sqrt()
+            }
+            #[inline(always)]
+            fn abs(self, a: $v) -> $v {
+                a.abs()
+            }
+            #[inline(always)]
+            fn max(self, a: $v, b: $v) -> $v {
+                b.simd_lt(a).bitselect(a, b)
+            }
+            #[inline(always)]
+            fn min(self, a: $v, b: $v) -> $v {
+                a.simd_lt(b).bitselect(a, b)
+            }
+            #[inline(always)]
+            fn lt(self, a: $v, b: $v) -> $v {
+                a.simd_lt(b)
+            }
+            #[inline(always)]
+            fn select(self, m: $v, t: $v, f: $v) -> $v {
+                m.bitselect(t, f)
+            }
+            #[inline(always)]
+            fn scale(self, v: $v, n: $v) -> $v {
+                // 2ⁿ itself may lie outside the normal range: multiply by 2^⌊n/2⌉, which is exact, then by the rest.
+                const MAGIC: $t = 1.5 / $t::EPSILON;
+                let upper = (n * $v::splat(0.5) + $v::splat(MAGIC)) - $v::splat(MAGIC);
+                v * pow2::$t(upper) * pow2::$t(n - upper)
+            }
+            #[inline(always)]
+            fn split(self, v: $v) -> ($v, $v) {
+                const DIGITS: u32 = $t::MANTISSA_DIGITS - 1;
+                const ONE: $bits = $t::to_bits(1.0);
+                let v = v.to_array();
+                let mantissa = from_fn(|i| $t::from_bits(v[i].to_bits() & ((1 << DIGITS) - 1) | ONE));
+                let exponent = from_fn(|i| ((v[i].to_bits() >> DIGITS) as i32 - ($t::MAX_EXP - 1)) as $t);
+                ($v::new(mantissa), $v::new(exponent))
+            }
+            #[inline(always)]
+            fn zip(self, a: $v, b: $v) -> ($v, $v) {
+                let pair = [a.to_array(), b.to_array()];
+                let lane = |i: usize| pair[i % 2][i / 2];
+                ($v::new(from_fn(lane)), $v::new(from_fn(|i| lane($t::LANES + i))))
+            }
+        }
+    };
+}
+
+/// 2ⁿ for integers n within the normal exponents: n + bias in the low bits of a float whose unit in the last place is 1
+/// (1.5 · 2^(p−1)), shifted up into the exponent field.
+mod pow2 {
+    macro_rules! pow2 {
+        ($t:ident, $v:ident) => {
+            #[inline(always)]
+            pub(super) fn $t(n: wide::$v) -> wide::$v {
+                const MAGIC: $t = 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t;
+                let n = (n + wide::$v::splat(MAGIC)).to_array();
+                wide::$v::new(n.map(|n| $t::from_bits(n.to_bits() << ($t::MANTISSA_DIGITS - 1))))
+            }
+        };
+    }
+    pow2!(f32, f32x16);
+    pow2!(f64, f64x8);
+}
+
+simd!(f32, f32x16, u32);
+simd!(f64, f64x8, u64);
