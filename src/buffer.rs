@@ -39,7 +39,7 @@ impl<T: Element> DerefMut for AlignedVec<T> {
     }
 }
 
-impl<T: Element> Clone for AlignedVec<T> {
+impl<T> Clone for AlignedVec<T> {
     fn clone(&self) -> Self {
         Self { lines: self.lines.clone(), ..*self }
     }

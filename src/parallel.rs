@@ -34,6 +34,26 @@ fn halve(parts: Range<usize>, part: &(impl Fn(usize) + Sync)) {
     }
 }
 
+/// Σ term(i) over `range` in a tree of halves whose shape depends on the range alone, so that threads do not change the
+/// bits. Forks until there are `forks` branches.
+pub(crate) fn sum(range: Range<usize>, forks: usize, term: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
+    match range.len() {
+        0 => 0.0,
+        1 => term(range.start),
+        len => {
+            let middle = range.start + len / 2;
+            let low = |forks| sum(range.start..middle, forks, term);
+            let high = |forks| sum(middle..range.end, forks, term);
+            #[cfg(feature = "parallel")]
+            if forks > 1 {
+                let (low, high) = rayon::join(|| low(forks / 2), || high(forks - forks / 2));
+                return low + high;
+            }
+            low(1) + high(1)
+        }
+    }
+}
+
 /// Part `index` of `parts` of `0..len`, cut at multiples of `unit`: as even as that allows, in order, nothing left out.
 pub(crate) fn part(len: usize, unit: usize, parts: usize, index: usize) -> Range<usize> {
     let units = len.div_ceil(unit);

@@ -9,7 +9,6 @@ use crate::simd::slice::Lanewise;
 ///
 /// ```
 /// use roofline::{Activation, Exec};
-/// assert_eq!("tanh".parse::<Activation>()?, Activation::Tanh);
 /// let mut x = [-1.0_f64, 3.0];
 /// Exec::sequential().activation_inplace(Activation::Relu, &mut x)?;
 /// assert_eq!(x, [0.0, 3.0]);
@@ -29,84 +28,125 @@ pub enum Activation {
     Tanh,
 }
 
-impl<T: Element> Lanewise<T, 1, 1> for Activation {
+/// What an activation does to a vector.
+pub(crate) trait Function<T: Element>: Copy + Sync {
+    /// g(z).
+    fn value<S: Simd<T>>(simd: S, z: S::V) -> S::V;
+    /// dz = dy ⊙ g′(z), from z.
+    fn gradient<S: Simd<T>>(simd: S, z: S::V, dy: S::V) -> S::V;
+    /// dz = dy ⊙ g′(z), from y = g(z): what a trainer has at hand.
+    fn gradient_from_output<S: Simd<T>>(simd: S, y: S::V, dy: S::V) -> S::V;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Identity;
+
+impl<T: Element> Function<T> for Identity {
+    #[inline(always)]
+    fn value<S: Simd<T>>(_: S, z: S::V) -> S::V {
+        z
+    }
+    #[inline(always)]
+    fn gradient<S: Simd<T>>(_: S, _: S::V, dy: S::V) -> S::V {
+        dy
+    }
+    #[inline(always)]
+    fn gradient_from_output<S: Simd<T>>(_: S, _: S::V, dy: S::V) -> S::V {
+        dy
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Relu;
+
+impl<T: Element> Function<T> for Relu {
+    /// max(0, z); NaN stays NaN, for `max` gives its second operand then.
+    #[inline(always)]
+    fn value<S: Simd<T>>(simd: S, z: S::V) -> S::V {
+        simd.max(simd.splat(T::ZERO), z)
+    }
+    /// dy where z > 0, else 0; dy where z is NaN, so that it is not hidden.
+    #[inline(always)]
+    fn gradient<S: Simd<T>>(simd: S, z: S::V, dy: S::V) -> S::V {
+        simd.select(simd.lt(z, simd.splat(T::MIN_POSITIVE)), simd.splat(T::ZERO), dy)
+    }
+    /// The output is positive exactly where the input is.
+    #[inline(always)]
+    fn gradient_from_output<S: Simd<T>>(simd: S, y: S::V, dy: S::V) -> S::V {
+        Self::gradient(simd, y, dy)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Sigmoid;
+
+impl<T: Element> Function<T> for Sigmoid {
+    #[inline(always)]
+    fn value<S: Simd<T>>(simd: S, z: S::V) -> S::V {
+        math::sigmoid(simd, z)
+    }
+    #[inline(always)]
+    fn gradient<S: Simd<T>>(simd: S, z: S::V, dy: S::V) -> S::V {
+        simd.mul(dy, math::sigmoid_derivative(simd, z))
+    }
+    /// σ′ = σ·(1 − σ).
+    #[inline(always)]
+    fn gradient_from_output<S: Simd<T>>(simd: S, y: S::V, dy: S::V) -> S::V {
+        simd.mul(dy, simd.mul(y, simd.sub(simd.splat(T::ONE), y)))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Tanh;
+
+impl<T: Element> Function<T> for Tanh {
+    #[inline(always)]
+    fn value<S: Simd<T>>(simd: S, z: S::V) -> S::V {
+        math::tanh(simd, z)
+    }
+    /// tanh′(z) = 1 − tanh² z = 4·σ′(2z): no cancellation.
+    #[inline(always)]
+    fn gradient<S: Simd<T>>(simd: S, z: S::V, dy: S::V) -> S::V {
+        let quarter = math::sigmoid_derivative(simd, simd.add(z, z));
+        simd.mul(dy, simd.mul(simd.splat(T::FOUR), quarter))
+    }
+    /// tanh′ = 1 − tanh².
+    #[inline(always)]
+    fn gradient_from_output<S: Simd<T>>(simd: S, y: S::V, dy: S::V) -> S::V {
+        let negative = simd.sub(simd.splat(T::ZERO), y);
+        simd.mul(dy, simd.fma(negative, y, simd.splat(T::ONE)))
+    }
+}
+
+/// [`Function::value`] over arrays.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<F>(pub(crate) F);
+
+impl<T: Element, F: Function<T>> Lanewise<T, 1, 1> for Value<F> {
     #[inline(always)]
     fn apply<S: Simd<T>>(self, simd: S, [z]: [S::V; 1]) -> [S::V; 1] {
-        [match self {
-            Activation::Identity => z,
-            Activation::Relu => relu(simd, z),
-            Activation::Sigmoid => math::sigmoid(simd, z),
-            Activation::Tanh => math::tanh(simd, z),
-        }]
+        [F::value(simd, z)]
     }
 }
 
-/// max(0, z); NaN stays NaN, for `max` gives its second operand then.
-#[inline(always)]
-pub(crate) fn relu<T: Element, S: Simd<T>>(simd: S, z: S::V) -> S::V {
-    simd.max(simd.splat(T::ZERO), z)
-}
-
-/// dz = dy ⊙ g′(z), from z.
+/// [`Function::gradient`] over arrays z, dy.
 #[derive(Clone, Copy)]
-pub(crate) struct Gradient(pub(crate) Activation);
+pub(crate) struct Gradient<F>(pub(crate) F);
 
-impl<T: Element> Lanewise<T, 2, 1> for Gradient {
+impl<T: Element, F: Function<T>> Lanewise<T, 2, 1> for Gradient<F> {
     #[inline(always)]
     fn apply<S: Simd<T>>(self, simd: S, [z, dy]: [S::V; 2]) -> [S::V; 1] {
-        [match self.0 {
-            Activation::Identity => dy,
-            Activation::Relu => relu_gradient(simd, z, dy),
-            Activation::Sigmoid => simd.mul(dy, math::sigmoid_derivative(simd, z)),
-            // tanh′(z) = 1 − tanh² z = 4·σ′(2z)
-            Activation::Tanh => {
-                let quarter = math::sigmoid_derivative(simd, simd.add(z, z));
-                simd.mul(dy, simd.mul(simd.splat(T::FOUR), quarter))
-            }
-        }]
+        [F::gradient(simd, z, dy)]
     }
 }
 
-/// dz = dy ⊙ g′(z), from y = g(z): what a trainer has at hand.
+/// [`Function::gradient_from_output`] over arrays y, dy.
 #[derive(Clone, Copy)]
-pub(crate) struct GradientFromOutput(pub(crate) Activation);
+pub(crate) struct GradientFromOutput<F>(pub(crate) F);
 
-impl<T: Element> Lanewise<T, 2, 1> for GradientFromOutput {
+impl<T: Element, F: Function<T>> Lanewise<T, 2, 1> for GradientFromOutput<F> {
     #[inline(always)]
     fn apply<S: Simd<T>>(self, simd: S, [y, dy]: [S::V; 2]) -> [S::V; 1] {
-        let one = simd.splat(T::ONE);
-        [match self.0 {
-            Activation::Identity => dy,
-            Activation::Relu => relu_gradient(simd, y, dy),
-            // σ′ = σ·(1 − σ)
-            Activation::Sigmoid => simd.mul(dy, simd.mul(y, simd.sub(one, y))),
-            // tanh′ = 1 − tanh²
-            Activation::Tanh => simd.mul(dy, simd.fma(simd.sub(simd.splat(T::ZERO), y), y, one)),
-        }]
-    }
-}
-
-/// dy where z > 0, else 0; dy where z is NaN, so that it is not hidden. max(0, z) > 0 exactly where z > 0, so that the
-/// output serves as well as the input.
-#[inline(always)]
-fn relu_gradient<T: Element, S: Simd<T>>(simd: S, z: S::V, dy: S::V) -> S::V {
-    let off = simd.lt(z, simd.splat(T::MIN_POSITIVE));
-    simd.select(off, simd.splat(T::ZERO), dy)
-}
-
-/// A function of one variable that is no activation.
-#[derive(Clone, Copy)]
-pub(crate) enum Elementary {
-    Exp,
-    Log,
-}
-
-impl<T: Element> Lanewise<T, 1, 1> for Elementary {
-    #[inline(always)]
-    fn apply<S: Simd<T>>(self, simd: S, [x]: [S::V; 1]) -> [S::V; 1] {
-        [match self {
-            Elementary::Exp => math::exp(simd, x),
-            Elementary::Log => math::log(simd, x),
-        }]
+        [F::gradient_from_output(simd, y, dy)]
     }
 }

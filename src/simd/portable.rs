@@ -4,7 +4,7 @@
 use super::{Kernel, Simd};
 use crate::element::Element;
 use core::array::from_fn;
-use wide::{CmpLt, f32x16, f64x8};
+use wide::{f32x16, f64x8};
 
 /// Needs no proof: the build target has it.
 #[derive(Clone, Copy)]

@@ -36,6 +36,11 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
         Self { len, inputs, outputs }
     }
 
+    /// Elements of each array.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The part of every array that `range` names.
     pub(crate) fn range(self, range: Range<usize>) -> Self {
         debug_assert!(range.start <= range.end && range.end <= self.len);
@@ -111,6 +116,18 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
 }
 
 impl<T: Element> Arrays<T, 1, 1> {
+    /// Only the input.
+    #[inline(always)]
+    pub(crate) fn input(self) -> Arrays<T, 1, 0> {
+        Arrays { len: self.len, inputs: self.inputs, outputs: [] }
+    }
+
+    /// The output, in place.
+    #[inline(always)]
+    pub(crate) fn output(self) -> Self {
+        Self { inputs: [self.outputs[0].cast_const()], ..self }
+    }
+
     /// One array that is read and written in place.
     pub(crate) fn in_place(x: &mut [T]) -> Self {
         let p = x.as_mut_ptr();

@@ -5,7 +5,8 @@ use super::pack::pack;
 use super::tile::{self, Run, TileJob, Update};
 use super::{Bias, Finish, Operand, Plan, Product, Tile};
 use crate::element::Element;
-use crate::kernels::activation::Activation;
+use crate::kernels::activation::{Activation, Sigmoid, Tanh, Value};
+use crate::kernels::elementwise::Sweep;
 use crate::simd::slice::Arrays;
 use crate::simd::{Kernel, Simd};
 use core::cmp::min;
@@ -138,12 +139,12 @@ impl<T: Element> Block<T> {
                 elements().for_each(|(r, q)| *scratch(r, q) = *c.at(i + r, j + q));
             }
             run(simd, job);
-            if let Some(finish) = finish
-                && !matches!(finish.activation, Activation::Identity | Activation::Relu)
-            {
-                for r in 0..rows {
-                    let row = core::slice::from_raw_parts_mut(scratch(r, 0), cols);
-                    Arrays::in_place(row).apply(simd, finish.activation);
+            if let Some(finish) = finish {
+                let row = |r| Arrays::in_place(core::slice::from_raw_parts_mut(scratch(r, 0), cols));
+                match finish.activation {
+                    Activation::Identity | Activation::Relu => {}
+                    Activation::Sigmoid => (0..rows).for_each(|r| simd.call(Sweep { arrays: row(r), f: Value(Sigmoid) })),
+                    Activation::Tanh => (0..rows).for_each(|r| simd.call(Sweep { arrays: row(r), f: Value(Tanh) })),
                 }
             }
             if self.scatter.is_some() {

@@ -14,7 +14,7 @@
 //! that a tile of 3 rows by 2 vectors is code for just that. A column edge is a mask on the last vector.
 
 use super::{Bias, Operand, Tile};
-use crate::kernels::activation;
+use crate::kernels::activation::{Function, Relu};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 
@@ -213,7 +213,7 @@ unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const MA
         for i in 0..R {
             let c = job.c.offset(i as isize * job.c_row);
             for j in 0..V {
-                let value = if relu { activation::relu(simd, acc[i][j]) } else { acc[i][j] };
+                let value = if relu { Relu::value(simd, acc[i][j]) } else { acc[i][j] };
                 if MASKED && j == V - 1 {
                     simd.store_masked(last, c.add(j * T::LANES), value);
                 } else {

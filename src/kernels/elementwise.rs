@@ -1,0 +1,56 @@
+//! Elementwise work over whole arrays.
+
+use super::math;
+use crate::element::Element;
+use crate::simd::slice::{Arrays, Lanewise};
+use crate::simd::{Kernel, Simd};
+
+/// outputs[i] = f(inputs[i]).
+pub(crate) struct Sweep<T, F, const IN: usize, const OUT: usize> {
+    pub(crate) arrays: Arrays<T, IN, OUT>,
+    pub(crate) f: F,
+}
+
+impl<T: Element, F: Lanewise<T, IN, OUT>, const IN: usize, const OUT: usize> Kernel<T> for Sweep<T, F, IN, OUT> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        self.arrays.apply(simd, self.f);
+    }
+}
+
+/// eˣ.
+#[derive(Clone, Copy)]
+pub(crate) struct Exp;
+
+impl<T: Element> Lanewise<T, 1, 1> for Exp {
+    #[inline(always)]
+    fn apply<S: Simd<T>>(self, simd: S, [x]: [S::V; 1]) -> [S::V; 1] {
+        [math::exp(simd, x)]
+    }
+}
+
+/// ln x.
+#[derive(Clone, Copy)]
+pub(crate) struct Log;
+
+impl<T: Element> Lanewise<T, 1, 1> for Log {
+    #[inline(always)]
+    fn apply<S: Simd<T>>(self, simd: S, [x]: [S::V; 1]) -> [S::V; 1] {
+        [math::log(simd, x)]
+    }
+}
+
+/// y + alpha·x.
+#[derive(Clone, Copy)]
+pub(crate) struct Axpy<T> {
+    pub(crate) alpha: T,
+}
+
+impl<T: Element> Lanewise<T, 2, 1> for Axpy<T> {
+    #[inline(always)]
+    fn apply<S: Simd<T>>(self, simd: S, [x, y]: [S::V; 2]) -> [S::V; 1] {
+        [simd.fma(simd.splat(self.alpha), x, y)]
+    }
+}
