@@ -4,7 +4,8 @@ use crate::element::Element;
 use crate::elementwise::same_length;
 use crate::error::Error;
 use crate::exec::Exec;
-use crate::kernels::activation::{Activation, Gradient, GradientFromOutput, Identity, Relu, Sigmoid, Tanh, Value};
+pub use crate::kernels::activation::Activation;
+use crate::kernels::activation::{Gradient, GradientFromOutput, Identity, Relu, Sigmoid, Tanh, Value};
 use crate::simd::slice::{Arrays, Lanewise};
 
 /// The three functions of one activation.

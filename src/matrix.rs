@@ -14,6 +14,7 @@
 use crate::buffer::AlignedVec;
 use crate::element::Element;
 use crate::error::Error;
+use core::any::type_name;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -293,10 +294,10 @@ macro_rules! shape {
             }
         }
 
-        impl<T: Element> fmt::Debug for $view<'_, T> {
+        impl<T> fmt::Debug for $view<'_, T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let Layout { rows, cols, row_stride, col_stride } = self.layout;
-                write!(f, "{}<{}>({rows}×{cols}, strides ({row_stride}, {col_stride}))", stringify!($view), T::NAME)
+                write!(f, "{}<{}>({rows}×{cols}, strides ({row_stride}, {col_stride}))", stringify!($view), type_name::<T>())
             }
         }
     )*};
@@ -325,6 +326,7 @@ fn row_range(layout: Layout, start: usize, end: usize) -> Result<Layout, Error> 
 /// let identity = Mat::from_fn(3, 3, |i, j| if i == j { 1.0_f32 } else { 0.0 });
 /// assert_eq!(identity.as_ref().get(2, 2), Some(1.0));
 /// ```
+#[derive(Clone)]
 pub struct Mat<T> {
     data: AlignedVec<T>,
     rows: usize,
@@ -389,14 +391,8 @@ impl<T: Element> Mat<T> {
     }
 }
 
-impl<T: Element> Clone for Mat<T> {
-    fn clone(&self) -> Self {
-        Self { data: self.data.clone(), ..*self }
-    }
-}
-
-impl<T: Element> fmt::Debug for Mat<T> {
+impl<T> fmt::Debug for Mat<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mat<{}>({}×{})", T::NAME, self.rows, self.cols)
+        write!(f, "Mat<{}>({}×{})", type_name::<T>(), self.rows, self.cols)
     }
 }
