@@ -7,8 +7,8 @@ use crate::kernels::elementwise::{Axpy, Exp, Log, Sweep};
 use crate::parallel;
 use crate::simd::slice::{Arrays, Lanewise};
 
-/// Elements below which a second thread does not pay for its wake-up (tens of microseconds).
-const GRAIN: usize = 1 << 17;
+/// Elements for each thread below which forking does not pay: see `gemm`.
+const GRAIN: usize = 1 << 19;
 
 impl Exec {
     /// yᵢ = e^xᵢ. At most 1 ULP off in `f32` and `f64`; subnormal results included, NaN stays NaN.

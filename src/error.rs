@@ -107,9 +107,14 @@ impl fmt::Display for Error {
                 write!(f, "{what}: expected {}×{}, found {}×{}", expected.0, expected.1, found.0, found.1)
             }
             Error::Length { what, expected, found } => write!(f, "{what}: expected {expected} elements, found {found}"),
-            Error::TooShort { what, needed, found } => write!(f, "{what} needs {needed} elements, the slice has {found}"),
+            Error::TooShort { what, needed, found } => {
+                write!(f, "{what} needs {needed} elements, the slice has {found}")
+            }
             Error::Overflow { rows, cols, row_stride, col_stride } => {
-                write!(f, "a {rows}×{cols} view with strides ({row_stride}, {col_stride}) does not fit in the address space")
+                write!(
+                    f,
+                    "a {rows}×{cols} view with strides ({row_stride}, {col_stride}) does not fit in the address space"
+                )
             }
             Error::SelfOverlap { rows, cols, row_stride, col_stride } => write!(
                 f,
@@ -119,8 +124,12 @@ impl fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} of example {index} is not below the number of classes, {classes}")
             }
-            Error::UnavailableIsa { isa, best } => write!(f, "this machine has no {isa}; the best that it has is {best}"),
-            Error::UnknownIsa { name } => write!(f, "no instruction set is called `{name}`; there are avx512, avx2, portable"),
+            Error::UnavailableIsa { isa, best } => {
+                write!(f, "this machine has no {isa}; the best that it has is {best}")
+            }
+            Error::UnknownIsa { name } => {
+                write!(f, "no instruction set is called `{name}`; there are avx512, avx2, portable")
+            }
             Error::NotParallel { threads } => {
                 write!(f, "{threads} threads were asked for, but roofline was built without the feature `parallel`")
             }

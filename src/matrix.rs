@@ -311,10 +311,18 @@ fn row_stride(rows: usize, cols: usize) -> Result<isize, Error> {
 
 fn row_range(layout: Layout, start: usize, end: usize) -> Result<Layout, Error> {
     if end > layout.rows {
-        return Err(Error::OutOfRange { what: "end of a row range", value: end as f64, allowed: "at most the number of rows" });
+        return Err(Error::OutOfRange {
+            what: "end of a row range",
+            value: end as f64,
+            allowed: "at most the number of rows",
+        });
     }
     if start > end {
-        return Err(Error::OutOfRange { what: "start of a row range", value: start as f64, allowed: "at most its end" });
+        return Err(Error::OutOfRange {
+            what: "start of a row range",
+            value: start as f64,
+            allowed: "at most its end",
+        });
     }
     Ok(Layout { rows: end - start, ..layout })
 }

@@ -87,7 +87,13 @@ impl Exec {
     /// assert_eq!(w, [0.5]);
     /// # Ok::<(), roofline::Error>(())
     /// ```
-    pub fn momentum<T: Element>(&self, w: &mut [T], dw: &[T], state: &mut MomentumState<T>, learning_rate: f64) -> Result<(), Error> {
+    pub fn momentum<T: Element>(
+        &self,
+        w: &mut [T],
+        dw: &[T],
+        state: &mut MomentumState<T>,
+        learning_rate: f64,
+    ) -> Result<(), Error> {
         same_length("momentum: dw", w.len(), dw.len())?;
         same_length("momentum: state", w.len(), state.v.len())?;
         check_rate(learning_rate)?;
@@ -121,7 +127,13 @@ impl Exec {
     /// assert!((w[0] - 0.9).abs() < 1e-9, "the first step is α long, whatever the gradient");
     /// # Ok::<(), roofline::Error>(())
     /// ```
-    pub fn adam<T: Element>(&self, w: &mut [T], dw: &[T], state: &mut AdamState<T>, learning_rate: f64) -> Result<(), Error> {
+    pub fn adam<T: Element>(
+        &self,
+        w: &mut [T],
+        dw: &[T],
+        state: &mut AdamState<T>,
+        learning_rate: f64,
+    ) -> Result<(), Error> {
         same_length("adam: dw", w.len(), dw.len())?;
         same_length("adam: state", w.len(), state.v.len())?;
         check_rate(learning_rate)?;
@@ -129,7 +141,11 @@ impl Exec {
         check_beta("adam: beta2", state.beta2)?;
         let epsilon = T::from_f64(state.epsilon);
         if !(epsilon > T::ZERO && state.epsilon.is_finite()) {
-            return Err(Error::OutOfRange { what: "adam: epsilon", value: state.epsilon, allowed: "positive and finite" });
+            return Err(Error::OutOfRange {
+                what: "adam: epsilon",
+                value: state.epsilon,
+                allowed: "positive and finite",
+            });
         }
         state.t += 1;
         let correction1 = 1.0 - power(state.beta1, state.t);

@@ -8,8 +8,8 @@ use crate::kernels::softmax::{CrossEntropyRows, Normalize, Rows, SoftmaxRows};
 use crate::matrix::{MatMut, MatRef};
 use crate::parallel;
 
-/// Elements below which a second thread does not pay for its wake-up.
-const GRAIN: usize = 1 << 15;
+/// Elements for each thread below which forking does not pay: see `gemm`.
+const GRAIN: usize = 1 << 17;
 
 /// Rows whose losses are summed one after the other; the sums of chunks are added in a tree. A constant, so that neither
 /// threads nor instruction sets change the bits.
@@ -52,7 +52,7 @@ impl Exec {
     }
 
     /// Mean cross-entropy of softmax(z) against one class index a row, and its gradient in one pass:
-    /// (1/m)·Σᵢ −ln softmax(zᵢ)[labelᵢ], dz = (softmax(z) − onehot)/m for m rows.
+    /// (1/m)·Σᵢ −ln softmax(zᵢ, labelᵢ), dz = (softmax(z) − onehot)/m for m rows.
     ///
     /// # Errors
     /// [`Error::Shape`] unless `z` and `dz` are of one shape with at least one row and column; [`Error::Length`] of the
@@ -76,7 +76,11 @@ impl Exec {
         let (m, classes) = (z.rows(), z.cols());
         same_shape("softmax_cross_entropy: dz", z, &dz)?;
         if m == 0 || classes == 0 {
-            return Err(Error::Shape { what: "softmax_cross_entropy: z may not be empty", expected: (1, 1), found: (m, classes) });
+            return Err(Error::Shape {
+                what: "softmax_cross_entropy: z may not be empty",
+                expected: (1, 1),
+                found: (m, classes),
+            });
         }
         crate::elementwise::same_length("softmax_cross_entropy: labels (one a row)", m, labels.len())?;
         if let Some(index) = labels.iter().position(|&label| label >= classes) {
@@ -97,7 +101,13 @@ impl Exec {
         Ok(sum / m as f64)
     }
 
-    fn normalize<T: Element>(&self, what: &'static str, z: MatRef<'_, T>, y: MatMut<'_, T>, normalize: Normalize) -> Result<(), Error> {
+    fn normalize<T: Element>(
+        &self,
+        what: &'static str,
+        z: MatRef<'_, T>,
+        y: MatMut<'_, T>,
+        normalize: Normalize,
+    ) -> Result<(), Error> {
         same_shape(what, z, &y)?;
         let (token, m) = (self.token(), z.rows());
         let parts = self.parts(m * z.cols(), GRAIN);

@@ -48,7 +48,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let exec = options.exec()?;
     let data = load(options)?;
     let peak = print_machine(&exec);
-    println!("data     {} examples to train on, {} {} examples, {} inputs", data.train.len(), data.dev.len(), data.dev_name, data.train.inputs());
+    println!(
+        "data     {} examples to train on, {} {} examples, {} inputs",
+        data.train.len(),
+        data.dev.len(),
+        data.dev_name,
+        data.train.inputs()
+    );
 
     check_gradients(options, &data.train)?;
     let mut net = network::<f32>(options, &options.layers, data.train.inputs(), exec)?;
@@ -77,11 +83,20 @@ fn print_machine(exec: &Exec) -> Peak {
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let peak = exec.fma_peak::<f32>(20);
     println!("machine  {}", name.map_or(std::env::consts::ARCH, |(_, name)| name));
-    println!("kernels  {}, {} thread(s), FMA peak {peak:.1} GFLOP/s a thread (f32, measured)", exec.isa(), exec.threads());
+    println!(
+        "kernels  {}, {} thread(s), FMA peak {peak:.1} GFLOP/s a thread (f32, measured)",
+        exec.isa(),
+        exec.threads()
+    );
     Peak(peak * exec.threads() as f64)
 }
 
-fn network<T: Element>(options: &Options, units: &[usize], inputs: usize, exec: Exec) -> Result<Mlp<T>, roofline::Error> {
+fn network<T: Element>(
+    options: &Options,
+    units: &[usize],
+    inputs: usize,
+    exec: Exec,
+) -> Result<Mlp<T>, roofline::Error> {
     let activation = Activation::from(options.activation);
     let builder = units.iter().fold(Mlp::<T>::builder(inputs), |builder, &units| builder.dense(units, activation));
     builder.softmax(CLASSES).seed(options.seed).exec(exec).build()
@@ -94,7 +109,11 @@ fn check_gradients(options: &Options, data: &Dataset<f32>) -> Result<(), Box<dyn
     let mut net = network::<f64>(options, &narrow, data.inputs(), exec)?;
     let start = Instant::now();
     let report = gradient_check(&mut net.objective(sample.x(), sample.labels()))?;
-    println!("\ngradient check (f64, two-sided, ε = 1e-7, {} examples, layers of at most {CHECK_UNITS} units, {:.1} s)", sample.len(), start.elapsed().as_secs_f64());
+    println!(
+        "\ngradient check (f64, two-sided, ε = 1e-7, {} examples, layers of at most {CHECK_UNITS} units, {:.1} s)",
+        sample.len(),
+        start.elapsed().as_secs_f64()
+    );
     println!("{report}");
     Ok(())
 }

@@ -184,7 +184,11 @@ pub(crate) fn log<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let log = simd.fma(e, simd.splat(T::LN2_HIGH), simd.sub(f, simd.sub(half_square, low)));
 
     let log = simd.select(simd.lt(zero, x), log, simd.splat(T::NAN));
-    let log = simd.select(simd.lt(x, simd.splat(T::MIN_POSITIVE)), simd.select(simd.lt(x, zero), log, simd.splat(-T::INFINITY)), log);
+    let log = simd.select(
+        simd.lt(x, simd.splat(T::MIN_POSITIVE)),
+        simd.select(simd.lt(x, zero), log, simd.splat(-T::INFINITY)),
+        log,
+    );
     simd.select(simd.lt(simd.splat(T::MAX), x), x, log)
 }
 

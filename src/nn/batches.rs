@@ -20,7 +20,9 @@ impl<T: Element> Dataset<T> {
     /// # Errors
     /// [`Error::OutOfRange`] without examples, inputs or classes; [`Error::Length`], [`Error::Label`].
     pub fn new(x: Mat<T>, labels: Vec<usize>, classes: usize) -> Result<Self, Error> {
-        for (what, len) in [("number of examples", x.rows()), ("number of inputs", x.cols()), ("number of classes", classes)] {
+        for (what, len) in
+            [("number of examples", x.rows()), ("number of inputs", x.cols()), ("number of classes", classes)]
+        {
             if len == 0 {
                 return Err(Error::OutOfRange { what, value: 0.0, allowed: "at least 1" });
             }
@@ -43,7 +45,9 @@ impl<T: Element> Dataset<T> {
             return Err(Error::OutOfRange { what: "value of a white pixel", value: 0.0, allowed: "at least 1" });
         }
         let (inputs, pixels) = (images.rows() * images.cols(), images.pixels());
-        let x = Mat::from_fn(images.count(), inputs, |i, j| T::from_f64(f64::from(pixels[i * inputs + j]) / f64::from(white)));
+        let x = Mat::from_fn(images.count(), inputs, |i, j| {
+            T::from_f64(f64::from(pixels[i * inputs + j]) / f64::from(white))
+        });
         Self::new(x, labels.iter().map(|&label| usize::from(label)).collect(), classes)
     }
 
@@ -77,7 +81,9 @@ impl<T: Element> Dataset<T> {
 
     /// The same data in another precision.
     pub fn cast<U: Element>(&self) -> Dataset<U> {
-        let x = Mat::from_fn(self.len(), self.inputs(), |i, j| U::from_f64(self.x.as_slice()[i * self.inputs() + j].to_f64()));
+        let x = Mat::from_fn(self.len(), self.inputs(), |i, j| {
+            U::from_f64(self.x.as_slice()[i * self.inputs() + j].to_f64())
+        });
         Dataset { x, labels: self.labels.clone(), classes: self.classes }
     }
 

@@ -191,13 +191,17 @@ impl<T: Element> Mlp<T> {
         Ok(cost)
     }
 
-    /// J = (1/m)·Σ −ln ŷ[label], the mean cross-entropy of the last forward pass.
+    /// J = (1/m)·Σ −ln ŷ(label), the mean cross-entropy of the last forward pass.
     ///
     /// # Errors
     /// [`Error::Shape`] before the first forward pass; [`Error::Length`], [`Error::Label`] of the labels.
     pub fn cost(&mut self, labels: &[usize]) -> Result<f64, Error> {
         let last = self.layers.len() - 1;
-        self.exec.softmax_cross_entropy(rows(&self.a[last], self.rows)?, labels, rows_mut(&mut self.dz[last], self.rows)?)
+        self.exec.softmax_cross_entropy(
+            rows(&self.a[last], self.rows)?,
+            labels,
+            rows_mut(&mut self.dz[last], self.rows)?,
+        )
     }
 
     /// Update: one pass of the optimizer over all parameters.

@@ -23,7 +23,8 @@ pub(super) struct Stream(Xoshiro256PlusPlus);
 impl Stream {
     pub(super) fn new(seed: u64, purpose: Purpose, index: u64) -> Self {
         // Odd constants spread the three numbers; `seed_from_u64` mixes them (SplitMix64).
-        let mixed = seed ^ (purpose as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index.wrapping_mul(0xd1b5_4a32_d192_ed03);
+        let mixed =
+            seed ^ (purpose as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index.wrapping_mul(0xd1b5_4a32_d192_ed03);
         Self(Xoshiro256PlusPlus::seed_from_u64(mixed))
     }
 
@@ -97,7 +98,10 @@ mod tests {
         let variance = x.iter().map(|x| x * x).sum::<f64>() / n;
         let fourth = x.iter().map(|x| x.powi(4)).sum::<f64>() / n;
         // Standard errors: 0.0032, 0.0045, 0.031.
-        assert!(mean.abs() < 0.013 && (variance - 1.0).abs() < 0.018 && (fourth - 3.0).abs() < 0.13, "{mean} {variance} {fourth}");
+        assert!(
+            mean.abs() < 0.013 && (variance - 1.0).abs() < 0.018 && (fourth - 3.0).abs() < 0.13,
+            "{mean} {variance} {fourth}"
+        );
     }
 
     #[test]

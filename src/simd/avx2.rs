@@ -11,7 +11,8 @@ token! {
 }
 
 /// A window of [`Simd::first`]: 64 bytes of ones, then 64 bytes of zeros.
-static ONES_THEN_ZEROS: [u64; 16] = [u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0, 0, 0, 0, 0];
+static ONES_THEN_ZEROS: [u64; 16] =
+    [u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// 2ⁿ for integers n within the normal exponents: n + bias in the low bits of a float whose unit in the last place is 1
 /// (1.5 · 2^(p−1)), shifted up into the exponent field.
@@ -141,9 +142,7 @@ macro_rules! simd {
             #[inline(always)]
             fn lt(self, a: Self::V, b: Self::V) -> Self::M {
                 // SAFETY: token.
-                unsafe {
-                    [$cast_int($cmp::<_CMP_LT_OQ>(a[0], b[0])), $cast_int($cmp::<_CMP_LT_OQ>(a[1], b[1]))]
-                }
+                unsafe { [$cast_int($cmp::<_CMP_LT_OQ>(a[0], b[0])), $cast_int($cmp::<_CMP_LT_OQ>(a[1], b[1]))] }
             }
             #[inline(always)]
             fn select(self, m: Self::M, t: Self::V, f: Self::V) -> Self::V {
@@ -169,8 +168,9 @@ macro_rules! simd {
                 let field = Simd::<$t>::splat(self, FIELD);
                 let mantissa = halves!($and(v, below_one));
                 let mantissa = halves!($or(mantissa, one));
-                // SAFETY: token.
-                let exponent = unsafe { [$cast($shr::<DIGITS>($cast_int(v[0]))), $cast($shr::<DIGITS>($cast_int(v[1])))] };
+                let exponent =
+                    // SAFETY: token.
+                    unsafe { [$cast($shr::<DIGITS>($cast_int(v[0]))), $cast($shr::<DIGITS>($cast_int(v[1])))] };
                 let exponent = halves!($or(exponent, field));
                 let bias = Simd::<$t>::splat(self, FIELD + ($t::MAX_EXP - 1) as $t);
                 (mantissa, Simd::<$t>::sub(self, exponent, bias))
@@ -192,6 +192,7 @@ macro_rules! simd {
     };
 }
 
+#[rustfmt::skip]
 simd!(
     f32, u32, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
@@ -199,6 +200,7 @@ simd!(
     _mm256_castps_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
     _mm256_permute2f128_ps
 );
+#[rustfmt::skip]
 simd!(
     f64, u64, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_maskload_pd, _mm256_maskstore_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,

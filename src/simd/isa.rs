@@ -1,9 +1,9 @@
 //! [`Isa`]: which instruction sets there are, which this machine has, and the one `match` that enters them.
 
+use super::Simd;
 use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
-use super::Simd;
 use crate::element::Element;
 use crate::error::Error;
 use core::fmt;
@@ -127,6 +127,8 @@ pub trait Kernel<T: Element> {
 
 /// Entry into the instruction set of a token, implemented for `f32` and `f64`.
 pub trait Dispatch: Sized {
+    /// [`Simd::REGISTERS`] of `token`.
+    fn registers(token: Token) -> usize;
     /// Runs `kernel` on `token`.
     fn dispatch<K: Kernel<Self>>(token: Token, kernel: K) -> K::Output
     where
@@ -136,6 +138,16 @@ pub trait Dispatch: Sized {
 macro_rules! dispatch {
     ($($t:ident),*) => {$(
         impl Dispatch for $t {
+            fn registers(token: Token) -> usize {
+                match token {
+                    #[cfg(target_arch = "x86_64")]
+                    Token::Avx512(_) => <Avx512 as Simd<Self>>::REGISTERS,
+                    #[cfg(target_arch = "x86_64")]
+                    Token::Avx2(_) => <Avx2 as Simd<Self>>::REGISTERS,
+                    Token::Portable(_) => <Portable as Simd<Self>>::REGISTERS,
+                }
+            }
+
             #[inline]
             fn dispatch<K: Kernel<Self>>(token: Token, kernel: K) -> K::Output {
                 match token {

@@ -87,7 +87,17 @@ impl<T: Element> Block<T> {
         };
         let c_row = if self.scatter.is_some() { width as isize } else { c.row };
         let update = Update { alpha, beta: self.beta, bias, relu: activation == Activation::Relu };
-        let mut job = TileJob { k: self.product.k, a, next: a.ptr, b: self.b, b_k: self.b_k, cols: width, c: c.ptr, c_row, update };
+        let mut job = TileJob {
+            k: self.product.k,
+            a,
+            next: a.ptr,
+            b: self.b,
+            b_k: self.b_k,
+            cols: width,
+            c: c.ptr,
+            c_row,
+            update,
+        };
 
         // LOOP 2: rows of A and C
         for i in (0..m).step_by(self.tile.rows) {
@@ -143,7 +153,9 @@ impl<T: Element> Block<T> {
                 let row = |r| Arrays::in_place(core::slice::from_raw_parts_mut(scratch(r, 0), cols));
                 match finish.activation {
                     Activation::Identity | Activation::Relu => {}
-                    Activation::Sigmoid => (0..rows).for_each(|r| simd.call(Sweep { arrays: row(r), f: Value(Sigmoid) })),
+                    Activation::Sigmoid => {
+                        (0..rows).for_each(|r| simd.call(Sweep { arrays: row(r), f: Value(Sigmoid) }))
+                    }
                     Activation::Tanh => (0..rows).for_each(|r| simd.call(Sweep { arrays: row(r), f: Value(Tanh) })),
                 }
             }

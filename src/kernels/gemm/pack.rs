@@ -21,7 +21,14 @@ const PREFETCH_ROWS: isize = 4;
 /// # Safety
 /// The block is readable; `to` has n.next_multiple_of(width) · kc elements.
 #[inline(always)]
-pub(super) unsafe fn pack<T: Element, S: Simd<T>>(simd: S, b: Operand<T>, kc: usize, n: usize, width: usize, to: *mut T) {
+pub(super) unsafe fn pack<T: Element, S: Simd<T>>(
+    simd: S,
+    b: Operand<T>,
+    kc: usize,
+    n: usize,
+    width: usize,
+    to: *mut T,
+) {
     // SAFETY: the caller's debt: every element of the block is in bounds of both.
     unsafe {
         if b.col == 1 {
@@ -60,7 +67,14 @@ pub(super) unsafe fn pack<T: Element, S: Simd<T>>(simd: S, b: Operand<T>, kc: us
 /// # Safety
 /// The block of `b` is readable; `to` is writable for `depth` vectors.
 #[inline(always)]
-unsafe fn transpose<T: Element, S: Simd<T>>(simd: S, b: Operand<T>, depth: usize, cols: usize, to: *mut T, width: usize) {
+unsafe fn transpose<T: Element, S: Simd<T>>(
+    simd: S,
+    b: Operand<T>,
+    depth: usize,
+    cols: usize,
+    to: *mut T,
+    width: usize,
+) {
     let mut block = [simd.splat(T::ZERO); 16];
     // SAFETY: the caller's debt.
     unsafe {

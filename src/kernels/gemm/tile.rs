@@ -14,8 +14,8 @@
 //! that a tile of 3 rows by 2 vectors is code for just that. A column edge is a mask on the last vector.
 
 use super::{Bias, Operand, Tile};
-use crate::kernels::activation::{Function, Relu};
 use crate::element::Element;
+use crate::kernels::activation::{Function, Relu};
 use crate::simd::{Kernel, Simd};
 
 /// Where a tile reads and what it does to C.
@@ -45,6 +45,8 @@ pub(super) struct Update<T> {
     pub(super) relu: bool,
 }
 
+/// Rows of B between the one in use and the one that is fetched.
+const FETCH_ROWS: isize = 8;
 /// Steps of k from which there is time to fetch C ahead of its use.
 const FETCH_STEPS: usize = 64;
 
@@ -60,7 +62,7 @@ pub(super) fn widest(vectors: usize) -> usize {
 /// uses once, straight from memory) and a broadcast.
 pub(super) const fn fits(registers: usize, rows: usize, vectors: usize) -> bool {
     let row = if rows == 1 { 0 } else { vectors };
-    rows * vectors + row + 1 <= registers
+    rows * vectors + row < registers
 }
 
 /// The code of one size of tile.
@@ -84,14 +86,43 @@ pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, masked: bool) -> Run<T,
         };
     }
     sizes!(
-        (1, 1), (1, 2), (1, 3), (1, 4), (1, 6), (1, 8), (1, 12),
-        (2, 1), (2, 2), (2, 3), (2, 4), (2, 6), (2, 8),
-        (3, 1), (3, 2), (3, 3), (3, 4), (3, 6),
-        (4, 1), (4, 2), (4, 3), (4, 4), (4, 6),
-        (5, 1), (5, 2), (5, 3), (5, 4),
-        (6, 1), (6, 2), (6, 3), (6, 4),
-        (7, 1), (7, 2), (7, 3),
-        (8, 1), (8, 2), (8, 3)
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (1, 4),
+        (1, 6),
+        (1, 8),
+        (1, 12),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+        (2, 4),
+        (2, 6),
+        (2, 8),
+        (3, 1),
+        (3, 2),
+        (3, 3),
+        (3, 4),
+        (3, 6),
+        (4, 1),
+        (4, 2),
+        (4, 3),
+        (4, 4),
+        (4, 6),
+        (5, 1),
+        (5, 2),
+        (5, 3),
+        (5, 4),
+        (6, 1),
+        (6, 2),
+        (6, 3),
+        (6, 4),
+        (7, 1),
+        (7, 2),
+        (7, 3),
+        (8, 1),
+        (8, 2),
+        (8, 3)
     )
 }
 
@@ -131,7 +162,6 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
 ) -> [[S::V; V]; R] {
     let mut acc = [[simd.splat(T::ZERO); V]; R];
     let (mut a, mut b, mut next) = (job.a.ptr, job.b, job.next);
-    let ahead = crate::KNOBS[0].load(core::sync::atomic::Ordering::Relaxed) as isize;
     // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
     unsafe {
         if job.k >= FETCH_STEPS {
@@ -148,7 +178,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
                 row[j] = load::<T, S, MASKED>(simd, j == V - 1, last, b.add(j * T::LANES));
             }
             for j in 0..V {
-                simd.prefetch(b.wrapping_offset(ahead * job.b_k).wrapping_add(j * T::LANES));
+                simd.prefetch(b.wrapping_offset(FETCH_ROWS * job.b_k).wrapping_add(j * T::LANES));
             }
             simd.prefetch(next);
             next = next.wrapping_offset(job.a.col);
