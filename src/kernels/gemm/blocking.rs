@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) tile: Tile,
     pub(crate) blocking: Blocking,
     pub(crate) pack_b: bool,
+    /// Dot products instead of tiles.
+    pub(crate) dot: bool,
     /// C has no unit stride: tiles are computed in scratch memory and scattered.
     pub(crate) scatter: bool,
 }
@@ -39,13 +41,17 @@ const fn kc<T: Element>() -> usize {
 impl Plan {
     /// The plan for a product whose vectors lie along the rows of C, on a register file of `registers` vectors.
     pub(crate) fn new<T: Element>(p: &Product<T>, registers: usize) -> Plan {
+        // A short chain ends before the next tile's can begin, unless the tiles are small enough to overlap.
+        let registers = if p.k <= SHORT_CHAIN { registers.min(16) } else { registers };
         let tile = tile_for(p.m, p.n.div_ceil(T::LANES), registers);
         let width = tile.vectors * T::LANES;
         let blocking = Blocking { kc: kc::<T>(), nc: (BLOCK_COLUMNS / width).max(1) * width };
+        let dot = p.dot_work().is_some_and(|work| work < p.tile_work());
         Plan {
+            dot,
             tile,
             blocking,
-            pack_b: p.b.col != 1 && p.n > 1 || worth_packing(p, tile),
+            pack_b: !dot && (p.b.col != 1 && p.n > 1 || worth_packing(p, tile)),
             scatter: p.c.col != 1 && p.n > 1,
         }
     }
@@ -72,11 +78,14 @@ fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
     let bytes = p.k.saturating_mul(p.n).saturating_mul(size_of::<T>());
     let aliased = p.b.row.unsigned_abs().wrapping_mul(size_of::<T>()).is_multiple_of(4096);
     match tile.vectors {
-        1 | 2 => p.m >= 32 && bytes >= 64 << 10,
-        _ => p.m >= 128 && (bytes >= 2 << 20 || aliased && bytes >= 256 << 10),
+        1 | 2 if bytes >= 64 << 10 => p.m >= 32,
+        _ if aliased => p.m >= 32,
+        _ => p.m >= 128 && bytes >= 2 << 20,
     }
 }
 
+/// Steps of k up to which half a register file is the better tile (AVX-512: 4×3 and 6×2 against 6×4, up to 1.3 times).
+const SHORT_CHAIN: usize = 16;
 /// Rows of the widest tiles: with 8, rows that lie a multiple of 4 KiB apart would fill all ways of their set in L1.
 const WIDE_TILE_ROWS: usize = 6;
 
@@ -86,15 +95,33 @@ impl<T: Element> Product<T> {
         if self.swapped().work() < self.work() { self.swapped() } else { self }
     }
 
+    fn work(&self) -> u128 {
+        self.dot_work().unwrap_or(u128::MAX).min(self.tile_work())
+    }
+
     /// A rough count of cycles: an FMA per vector of C and step of k, one more per element of B that packing transposes,
     /// and two per element of C that is scattered.
-    fn work(&self) -> u128 {
+    fn tile_work(&self) -> u128 {
         let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
         let transposed = if self.b.col != 1 && n > 1 { k * n } else { 0 };
         let scattered = if self.c.col != 1 && n > 1 { 2 * m * n } else { 0 };
         m * n.div_ceil(T::LANES as u128) * k + transposed + scattered
     }
+
+    /// Likewise for dot products, where the strides allow them: an FMA per vector of B, and the sum over lanes.
+    fn dot_work(&self) -> Option<u128> {
+        let contiguous = |stride: isize, len: usize| stride == 1 || len == 1;
+        let fits = self.k > 1
+            && contiguous(self.a.col, self.k)
+            && contiguous(self.b.row, self.k)
+            && contiguous(self.c.col, self.n);
+        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
+        fits.then_some(m * n * (k.div_ceil(T::LANES as u128) + LANE_SUM))
+    }
 }
+
+/// Cycles for the sum over the lanes of one dot product.
+const LANE_SUM: u128 = 6;
 
 /// The tile for `m` rows and `vectors` vectors of columns: as many rows as fit and leave no small rest, then as wide as
 /// fits, likewise.

@@ -12,11 +12,14 @@
 //! Vectors lie along the rows of C. Where C is column-major the operands swap roles, Cᵀ = Bᵀ·Aᵀ, so that they lie along
 //! its columns. Packing is left out where it costs more than it saves (blocking.rs says when): the tile reads any strides.
 //!
-//! **Same bits.** Each element of C is one FMA chain per block of KC steps, in the order of k, starting from 0; then
+//! Two shapes have no use for the tile: few rows against columns that are contiguous along k are dot products (dot.rs).
+//!
+//! **Same bits.** In the tile, each element of C is one FMA chain per block of KC steps, in the order of k, starting from 0; then
 //! c ← fma(α, chain, β·c), with β = 1 from the second block on. Nothing else (tile, packing, threads, instruction set)
-//! touches that order, and KC is a constant of the element type. So every path gives the same bits.
+//! touches that order, and KC is a constant of the element type. So all of it gives the same bits.
 
 mod blocking;
+mod dot;
 mod nest;
 mod pack;
 mod tile;
@@ -65,6 +68,13 @@ impl<T: Copy> Output<T> {
 pub(crate) struct Finish<T> {
     pub(crate) bias: Bias<T>,
     pub(crate) activation: Activation,
+}
+
+impl<T> Finish<T> {
+    /// ReLU is done in registers; other activations on the row that was just written.
+    fn is_relu(&self) -> bool {
+        self.activation == Activation::Relu
+    }
 }
 
 /// A bias per column of C, or per row, or none.

@@ -1,9 +1,10 @@
 //! The four loops around the tile.
 
 use super::blocking::Blocking;
+use super::dot;
 use super::pack::pack;
 use super::tile::{self, Run, TileJob, Update};
-use super::{Bias, Finish, Operand, Plan, Product, Tile};
+use super::{Bias, Finish, Operand, Output, Plan, Product, Tile};
 use crate::element::Element;
 use crate::kernels::activation::{Activation, Sigmoid, Tanh, Value};
 use crate::kernels::elementwise::Sweep;
@@ -41,6 +42,14 @@ impl<T: Element> Kernel<T> for Nest<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let Self { product: whole, plan, workspace } = self;
+        if plan.dot {
+            // SAFETY: whoever made the `Nest` owes it.
+            unsafe {
+                dot::multiply(simd, &whole);
+                activate(simd, whole.finish, whole.c, whole.m, whole.n);
+            }
+            return;
+        }
         let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(&whole));
         let space_b = space_b.as_mut_ptr();
         let scatter = plan.scatter.then_some(space_c.as_mut_ptr());
@@ -81,12 +90,9 @@ impl<T: Element> Block<T> {
     fn multiply<S: Simd<T>>(&self, simd: S) {
         let Product { m, n, a, c, alpha, .. } = self.product;
         let width = self.tile.vectors * T::LANES;
-        let (bias, activation) = match self.finish {
-            Some(finish) => (finish.bias, finish.activation),
-            None => (Bias::None, Activation::Identity),
-        };
+        let bias = self.finish.map_or(Bias::None, |finish| finish.bias);
         let c_row = if self.scatter.is_some() { width as isize } else { c.row };
-        let update = Update { alpha, beta: self.beta, bias, relu: activation == Activation::Relu };
+        let update = Update { alpha, beta: self.beta, bias, relu: self.finish.is_some_and(|finish| finish.is_relu()) };
         let mut job = TileJob {
             k: self.product.k,
             a,
@@ -96,6 +102,7 @@ impl<T: Element> Block<T> {
             cols: width,
             c: c.ptr,
             c_row,
+            next_c: c.ptr,
             update,
         };
 
@@ -111,6 +118,8 @@ impl<T: Element> Block<T> {
             while j < n {
                 job.next = a.at(i + ahead, 0);
                 ahead = if ahead + 1 < 2 * rows { ahead + 1 } else { rows };
+                let (next_i, next_j) = if n - j > width { (i, j + width) } else { (i + rows, 0) };
+                job.next_c = self.scatter.unwrap_or(c.at(next_i, next_j));
                 if n - j >= width {
                     (job.b, job.cols) = (b, width);
                     self.tile(simd, whole, &mut job, (rows, i, j));
@@ -150,18 +159,28 @@ impl<T: Element> Block<T> {
             }
             run(simd, job);
             if let Some(finish) = finish {
-                let row = |r| Arrays::in_place(core::slice::from_raw_parts_mut(scratch(r, 0), cols));
-                match finish.activation {
-                    Activation::Identity | Activation::Relu => {}
-                    Activation::Sigmoid => {
-                        (0..rows).for_each(|r| simd.call(Sweep { arrays: row(r), f: Value(Sigmoid) }))
-                    }
-                    Activation::Tanh => (0..rows).for_each(|r| simd.call(Sweep { arrays: row(r), f: Value(Tanh) })),
-                }
+                activate(simd, finish, Output { ptr: job.c, row: job.c_row, col: 1 }, rows, cols);
             }
             if self.scatter.is_some() {
                 elements().for_each(|(r, q)| *c.at(i + r, j + q) = *scratch(r, q));
             }
+        }
+    }
+}
+
+/// Applies an activation that was not applied in registers to rows that were just written.
+///
+/// # Safety
+/// `rows` rows of `cols` contiguous elements are readable and writable.
+#[inline(always)]
+unsafe fn activate<T: Element, S: Simd<T>>(simd: S, finish: Finish<T>, c: Output<T>, rows: usize, cols: usize) {
+    for i in 0..rows {
+        // SAFETY: the caller's debt.
+        let arrays = Arrays::in_place(unsafe { core::slice::from_raw_parts_mut(c.at(i, 0), cols) });
+        match finish.activation {
+            Activation::Identity | Activation::Relu => return,
+            Activation::Sigmoid => simd.call(Sweep { arrays, f: Value(Sigmoid) }),
+            Activation::Tanh => simd.call(Sweep { arrays, f: Value(Tanh) }),
         }
     }
 }

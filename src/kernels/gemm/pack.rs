@@ -62,7 +62,7 @@ pub(super) unsafe fn pack<T: Element, S: Simd<T>>(
 }
 
 /// Copies a block of `depth`×`cols`, at most LANES×LANES, from contiguous columns to rows `width` apart, each a whole
-/// vector. Interleaving vectors i and i + LANES/2 for every i transposes them when done log₂ LANES times.
+/// vector.
 ///
 /// # Safety
 /// The block of `b` is readable; `to` is writable for `depth` vectors.
@@ -83,25 +83,29 @@ unsafe fn transpose<T: Element, S: Simd<T>>(
                 block[j] = simd.load(b.at(0, j));
             }
         } else {
-            let mask = simd.first(depth);
-            for (j, column) in block.iter_mut().enumerate().take(cols) {
-                *column = simd.load_masked(mask, b.at(0, j));
+            // A mask without lanes, not a shorter loop: the block stays in registers.
+            let (some, none) = (simd.first(depth), simd.first(0));
+            for j in 0..T::LANES {
+                block[j] = simd.load_masked(if j < cols { some } else { none }, b.at(0, j));
             }
         }
-        for _ in 0..T::LANES.ilog2() {
-            let old = block;
-            for i in 0..T::LANES / 2 {
-                (block[2 * i], block[2 * i + 1]) = simd.zip(old[i], old[i + T::LANES / 2]);
-            }
-        }
-        if depth == T::LANES {
-            for p in 0..T::LANES {
+        transpose_lanes(simd, &mut block);
+        for p in 0..T::LANES {
+            if p < depth {
                 simd.store(to.add(p * width), block[p]);
             }
-        } else {
-            for (p, row) in block.iter().enumerate().take(depth) {
-                simd.store(to.add(p * width), *row);
-            }
+        }
+    }
+}
+
+/// Lane i of vector j becomes lane j of vector i, for the first LANES vectors: interleaving vectors i and i + LANES/2 for
+/// every i, log₂ LANES times.
+#[inline(always)]
+pub(super) fn transpose_lanes<T: Element, S: Simd<T>>(simd: S, v: &mut [S::V; 16]) {
+    for _ in 0..T::LANES.ilog2() {
+        let old = *v;
+        for i in 0..T::LANES / 2 {
+            (v[2 * i], v[2 * i + 1]) = simd.zip(old[i], old[i + T::LANES / 2]);
         }
     }
 }

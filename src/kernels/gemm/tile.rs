@@ -33,6 +33,8 @@ pub(super) struct TileJob<T> {
     pub(super) cols: usize,
     pub(super) c: *mut T,
     pub(super) c_row: isize,
+    /// The tile of C that comes next, to fetch ahead of its use.
+    pub(super) next_c: *const T,
     pub(super) update: Update<T>,
 }
 
@@ -48,7 +50,7 @@ pub(super) struct Update<T> {
 /// Rows of B between the one in use and the one that is fetched.
 const FETCH_ROWS: isize = 8;
 /// Steps of k from which there is time to fetch C ahead of its use.
-const FETCH_STEPS: usize = 64;
+const FETCH_STEPS: usize = 8;
 
 /// The widths that tiles come in, in vectors. Tiles of fewer rows may be wider.
 pub(super) const VECTORS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
@@ -168,7 +170,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
             // The lines of C are on their way while the products are summed.
             for i in 0..R {
                 for j in 0..V {
-                    simd.prefetch(job.c.wrapping_offset(i as isize * job.c_row).wrapping_add(j * T::LANES));
+                    simd.prefetch(job.next_c.wrapping_offset(i as isize * job.c_row).wrapping_add(j * T::LANES));
                 }
             }
         }
@@ -200,7 +202,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
 /// # Safety
 /// As [`Run`].
 #[inline(always)]
-unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
+pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
     simd: S,
     last: S::M,
     job: &TileJob<T>,
@@ -210,15 +212,18 @@ unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const MA
     let (va, vb) = (simd.splat(alpha), simd.splat(beta));
     // SAFETY: the caller's debt.
     unsafe {
-        for i in 0..R {
-            let c = job.c.offset(i as isize * job.c_row);
-            for j in 0..V {
-                acc[i][j] = if beta == T::ZERO {
-                    simd.mul(va, acc[i][j])
-                } else {
-                    let old = load::<T, S, MASKED>(simd, j == V - 1, last, c.add(j * T::LANES));
-                    simd.fma(va, acc[i][j], simd.mul(vb, old))
-                };
+        // Without old values and factor, as most products are, the sums are the result.
+        if beta != T::ZERO || alpha != T::ONE {
+            for i in 0..R {
+                let c = job.c.offset(i as isize * job.c_row);
+                for j in 0..V {
+                    acc[i][j] = if beta == T::ZERO {
+                        simd.mul(va, acc[i][j])
+                    } else {
+                        let old = load::<T, S, MASKED>(simd, j == V - 1, last, c.add(j * T::LANES));
+                        simd.fma(va, acc[i][j], simd.mul(vb, old))
+                    };
+                }
             }
         }
         match bias {
