@@ -23,13 +23,7 @@ fn halve(parts: Range<usize>, part: &(impl Fn(usize) + Sync)) {
         len => {
             let middle = parts.start + len / 2;
             let (low, high) = (parts.start..middle, middle..parts.end);
-            #[cfg(feature = "parallel")]
-            rayon::join(|| halve(low, part), || halve(high, part));
-            #[cfg(not(feature = "parallel"))]
-            {
-                halve(low, part);
-                halve(high, part);
-            }
+            join(|| halve(low, part), || halve(high, part));
         }
     }
 }
@@ -44,14 +38,19 @@ pub(crate) fn sum(range: Range<usize>, forks: usize, term: &(impl Fn(usize) -> f
             let middle = range.start + len / 2;
             let low = |forks| sum(range.start..middle, forks, term);
             let high = |forks| sum(middle..range.end, forks, term);
-            #[cfg(feature = "parallel")]
-            if forks > 1 {
-                let (low, high) = rayon::join(|| low(forks / 2), || high(forks - forks / 2));
-                return low + high;
-            }
-            low(1) + high(1)
+            let (low, high) =
+                if forks > 1 { join(|| low(forks / 2), || high(forks - forks / 2)) } else { (low(1), high(1)) };
+            low + high
         }
     }
+}
+
+/// Both, at the same time where a thread is free; one after the other without the feature `parallel`.
+fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    #[cfg(feature = "parallel")]
+    return rayon::join(a, b);
+    #[cfg(not(feature = "parallel"))]
+    (a(), b())
 }
 
 /// Part `index` of `parts` of `0..len`, cut at multiples of `unit`: as even as that allows, in order, nothing left out.

@@ -41,12 +41,17 @@ pub(crate) struct Operand<T> {
 
 impl<T: Copy> Operand<T> {
     fn at(self, i: usize, j: usize) -> *const T {
-        self.ptr.wrapping_offset(i as isize * self.row + j as isize * self.col)
+        self.ptr.wrapping_offset(offset(i, self.row, j, self.col))
     }
 
     fn t(self) -> Self {
         Self { row: self.col, col: self.row, ..self }
     }
+}
+
+/// Wraps: some addresses are only prefetched, and may lie anywhere.
+fn offset(i: usize, row: isize, j: usize, col: isize) -> isize {
+    (i as isize).wrapping_mul(row).wrapping_add((j as isize).wrapping_mul(col))
 }
 
 /// A strided operand that is written.
@@ -59,7 +64,7 @@ pub(crate) struct Output<T> {
 
 impl<T: Copy> Output<T> {
     fn at(self, i: usize, j: usize) -> *mut T {
-        self.ptr.wrapping_offset(i as isize * self.row + j as isize * self.col)
+        self.ptr.wrapping_offset(offset(i, self.row, j, self.col))
     }
 }
 

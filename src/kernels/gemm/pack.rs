@@ -37,7 +37,7 @@ pub(super) unsafe fn pack<T: Element, S: Simd<T>>(
                 for first in (0..n).step_by(width) {
                     let from = b.at(p, first);
                     for line in (0..width).step_by(T::LANES) {
-                        simd.prefetch(from.wrapping_offset(PREFETCH_ROWS * b.row).wrapping_add(line));
+                        simd.prefetch(from.wrapping_offset(PREFETCH_ROWS.wrapping_mul(b.row)).wrapping_add(line));
                     }
                     copy(simd, from, to.add(first * kc + p * width), width.min(n - first));
                 }

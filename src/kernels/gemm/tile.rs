@@ -170,7 +170,9 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
             // The lines of C are on their way while the products are summed.
             for i in 0..R {
                 for j in 0..V {
-                    simd.prefetch(job.next_c.wrapping_offset(i as isize * job.c_row).wrapping_add(j * T::LANES));
+                    simd.prefetch(
+                        job.next_c.wrapping_offset((i as isize).wrapping_mul(job.c_row)).wrapping_add(j * T::LANES),
+                    );
                 }
             }
         }
@@ -180,7 +182,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
                 row[j] = load::<T, S, MASKED>(simd, j == V - 1, last, b.add(j * T::LANES));
             }
             for j in 0..V {
-                simd.prefetch(b.wrapping_offset(FETCH_ROWS * job.b_k).wrapping_add(j * T::LANES));
+                simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(job.b_k)).wrapping_add(j * T::LANES));
             }
             simd.prefetch(next);
             next = next.wrapping_offset(job.a.col);
