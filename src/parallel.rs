@@ -71,7 +71,7 @@ mod tests {
             for index in 0..parts {
                 let range = part(len, unit, parts, index);
                 assert_eq!(range.start, next);
-                assert!(range.start % unit == 0 || range.is_empty());
+                assert!(range.start.is_multiple_of(unit) || range.is_empty());
                 next = range.end;
             }
             assert_eq!(next, len);

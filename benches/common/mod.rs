@@ -23,13 +23,15 @@ pub fn is_wanted(name: &str) -> bool {
     filters.peek().is_none() || filters.any(|filter| name.contains(&filter))
 }
 
-/// Median seconds of one call of each contestant, over rounds that alternate between them.
+/// Median seconds of one call of each contestant, called back to back, over rounds that alternate between them. The first
+/// call of a round, which finds the caches full of the other's data, is not counted.
 pub fn alternate<const N: usize>(mut contestants: [&mut dyn FnMut(); N]) -> [f64; N] {
     let (rounds, slice) = if is_test() { (1, Duration::ZERO) } else { (ROUNDS, SLICE) };
     let calls = contestants.each_mut().map(|run| calls_in(slice, run));
     let mut times = [const { Vec::new() }; N];
     for _ in 0..rounds {
         for ((run, &calls), times) in contestants.iter_mut().zip(&calls).zip(&mut times) {
+            run();
             let start = Instant::now();
             for _ in 0..calls {
                 run();

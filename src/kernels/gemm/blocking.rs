@@ -41,9 +41,9 @@ const fn kc<T: Element>() -> usize {
 impl Plan {
     /// The plan for a product whose vectors lie along the rows of C, on a register file of `registers` vectors.
     pub(crate) fn new<T: Element>(p: &Product<T>, registers: usize) -> Plan {
-        // A short chain ends before the next tile's can begin, unless the tiles are small enough to overlap.
-        let registers = if p.k <= SHORT_CHAIN { registers.min(16) } else { registers };
-        let tile = tile_for(p.m, p.n.div_ceil(T::LANES), registers);
+        let vectors = p.n.div_ceil(T::LANES);
+        let tile =
+            if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
         let width = tile.vectors * T::LANES;
         let blocking = Blocking { kc: kc::<T>(), nc: (BLOCK_COLUMNS / width).max(1) * width };
         let dot = p.dot_work().is_some_and(|work| work < p.tile_work());
@@ -84,7 +84,8 @@ fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
     }
 }
 
-/// Steps of k up to which half a register file is the better tile (AVX-512: 4×3 and 6×2 against 6×4, up to 1.3 times).
+/// Steps of k up to which a tile does little but write C: then half of the accumulators is better, for the next tile can
+/// begin while this one ends, and 8×2 the best shape of many (against 6×4: 1.1 to 1.4 times).
 const SHORT_CHAIN: usize = 16;
 /// Rows of the widest tiles: with 8, rows that lie a multiple of 4 KiB apart would fill all ways of their set in L1.
 const WIDE_TILE_ROWS: usize = 6;
@@ -133,6 +134,13 @@ fn tile_for(m: usize, vectors: usize, registers: usize) -> Tile {
     let widest = fitting(rows).unwrap_or(1);
     let even = balanced(vectors, widest);
     Tile { rows, vectors: tile::VECTORS.into_iter().find(|&v| v >= even).unwrap_or(widest) }
+}
+
+/// The tile for chains of at most [`SHORT_CHAIN`] steps: as many rows as fit with two vectors, or one.
+fn short_tile(m: usize, vectors: usize, registers: usize) -> Tile {
+    let vectors = vectors.min(if tile::fits(registers, 2, 2) { 2 } else { 1 });
+    let most = (1..=8).rev().find(|&rows| tile::fits(registers, rows, vectors));
+    Tile { rows: balanced(m, most.unwrap_or(1)), vectors }
 }
 
 /// The size, at most `max`, that cuts `len` into equal parts with the fewest cuts: 9 rows by tiles of at most 8 are 5 + 4.
