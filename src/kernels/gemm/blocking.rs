@@ -100,13 +100,13 @@ impl<T: Element> Product<T> {
         self.dot_work().unwrap_or(u128::MAX).min(self.tile_work())
     }
 
-    /// A rough count of cycles: an FMA per vector of C and step of k, one more per element of B that packing transposes,
-    /// and two per element of C that is scattered.
+    /// A rough count of cycles: an FMA per vector of C and step of k, half a cycle per element of B that packing
+    /// transposes, and one per element of C that is transposed through scratch memory.
     fn tile_work(&self) -> u128 {
         let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
-        let transposed = if self.b.col != 1 && n > 1 { k * n } else { 0 };
-        let scattered = if self.c.col != 1 && n > 1 { 2 * m * n } else { 0 };
-        m * n.div_ceil(T::LANES as u128) * k + transposed + scattered
+        let packed = if self.b.col != 1 && n > 1 { k * n / 2 } else { 0 };
+        let scattered = if self.c.col != 1 && n > 1 { m * n } else { 0 };
+        m * n.div_ceil(T::LANES as u128) * k + packed + scattered
     }
 
     /// Likewise for dot products, where the strides allow them: an FMA per vector of B, and the sum over lanes.

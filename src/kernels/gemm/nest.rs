@@ -2,7 +2,7 @@
 
 use super::blocking::Blocking;
 use super::dot;
-use super::pack::pack;
+use super::pack::{pack, transpose};
 use super::tile::{self, Run, TileJob, Update};
 use super::{Bias, Finish, Operand, Output, Plan, Product, Tile};
 use crate::element::Element;
@@ -161,7 +161,12 @@ impl<T: Element> Block<T> {
             if let Some(finish) = finish {
                 activate(simd, finish, Output { ptr: job.c, row: job.c_row, col: 1 }, rows, cols);
             }
-            if self.scatter.is_some() {
+            if self.scatter.is_some() && c.row == 1 {
+                for q in (0..cols).step_by(T::LANES) {
+                    let block = Operand { ptr: scratch(0, q).cast_const(), row: 1, col: job.c_row };
+                    transpose(simd, block, (min(T::LANES, cols - q), rows), c.at(i, j + q), c.col);
+                }
+            } else if self.scatter.is_some() {
                 elements().for_each(|(r, q)| *c.at(i + r, j + q) = *scratch(r, q));
             }
         }

@@ -47,7 +47,8 @@ pub(super) unsafe fn pack<T: Element, S: Simd<T>>(
                 let to = to.add(j / width * width * kc + j % width);
                 for p in (0..kc).step_by(T::LANES) {
                     let block = Operand { ptr: b.at(p, j), ..b };
-                    transpose(simd, block, (kc - p).min(T::LANES), (n - j).min(T::LANES), to.add(p * width), width);
+                    let shape = ((kc - p).min(T::LANES), (n - j).min(T::LANES));
+                    transpose(simd, block, shape, to.add(p * width), width as isize);
                 }
             }
         } else {
@@ -61,38 +62,40 @@ pub(super) unsafe fn pack<T: Element, S: Simd<T>>(
     }
 }
 
-/// Copies a block of `depth`×`cols`, at most LANES×LANES, from contiguous columns to rows `width` apart, each a whole
-/// vector.
+/// Copies a block of `depth`×`cols`, at most LANES×LANES, from contiguous columns to contiguous rows `stride` apart.
 ///
 /// # Safety
-/// The block of `b` is readable; `to` is writable for `depth` vectors.
+/// The block of `from` is readable; `to` is writable for `depth` rows of `cols` elements.
 #[inline(always)]
-unsafe fn transpose<T: Element, S: Simd<T>>(
+pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
     simd: S,
-    b: Operand<T>,
-    depth: usize,
-    cols: usize,
+    from: Operand<T>,
+    (depth, cols): (usize, usize),
     to: *mut T,
-    width: usize,
+    stride: isize,
 ) {
     let mut block = [simd.splat(T::ZERO); 16];
     // SAFETY: the caller's debt.
     unsafe {
         if depth == T::LANES && cols == T::LANES {
             for j in 0..T::LANES {
-                block[j] = simd.load(b.at(0, j));
+                block[j] = simd.load(from.at(0, j));
+            }
+            transpose_lanes(simd, &mut block);
+            for p in 0..T::LANES {
+                simd.store(to.wrapping_offset(p as isize * stride), block[p]);
             }
         } else {
-            // A mask without lanes, not a shorter loop: the block stays in registers.
-            let (some, none) = (simd.first(depth), simd.first(0));
+            // Masks without lanes, not shorter loops: the block stays in registers.
+            let (some, none, row) = (simd.first(depth), simd.first(0), simd.first(cols));
             for j in 0..T::LANES {
-                block[j] = simd.load_masked(if j < cols { some } else { none }, b.at(0, j));
+                block[j] = simd.load_masked(if j < cols { some } else { none }, from.at(0, j));
             }
-        }
-        transpose_lanes(simd, &mut block);
-        for p in 0..T::LANES {
-            if p < depth {
-                simd.store(to.add(p * width), block[p]);
+            transpose_lanes(simd, &mut block);
+            for p in 0..T::LANES {
+                if p < depth {
+                    simd.store_masked(row, to.wrapping_offset(p as isize * stride), block[p]);
+                }
             }
         }
     }
