@@ -147,3 +147,83 @@ fn short_tile(m: usize, vectors: usize, registers: usize) -> Tile {
 fn balanced(len: usize, max: usize) -> usize {
     len.div_ceil(len.div_ceil(max))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bias, Finish, Operand, Output};
+    use super::*;
+    use crate::activation::Activation;
+    use core::ptr;
+
+    const AVX512: usize = 32;
+    const AVX2: usize = 8;
+
+    /// A product of row-major operands, or of transposed ones.
+    fn product(m: usize, n: usize, k: usize, [ta, tb, tc]: [bool; 3]) -> Product<f32> {
+        let strides = |rows: usize, cols: usize, transposed: bool| {
+            if transposed { (1, rows as isize) } else { (cols as isize, 1) }
+        };
+        let operand = |(row, col)| Operand { ptr: ptr::null(), row, col };
+        let (row, col) = strides(m, n, tc);
+        Product {
+            m,
+            n,
+            k,
+            alpha: 1.0,
+            a: operand(strides(m, k, ta)),
+            b: operand(strides(k, n, tb)),
+            beta: 0.0,
+            c: Output { ptr: ptr::null_mut(), row, col },
+            finish: Finish { bias: Bias::None, activation: Activation::Identity },
+        }
+        .oriented()
+    }
+
+    const PLAIN: [bool; 3] = [false; 3];
+
+    #[test]
+    fn large_products_are_packed_and_use_the_whole_register_file() {
+        let plan = Plan::new(&product(1024, 1024, 1024, PLAIN), AVX512);
+        assert_eq!((plan.tile, plan.pack_b, plan.dot), (Tile { rows: 6, vectors: 4 }, true, false));
+        assert_eq!(Plan::new(&product(1024, 1024, 1024, PLAIN), AVX2).tile, Tile { rows: 6, vectors: 1 });
+    }
+
+    #[test]
+    fn small_batches_read_the_weights_in_place() {
+        for batch in 1..=16 {
+            let plan = Plan::new(&product(batch, 512, 784, PLAIN), AVX512);
+            assert!(!plan.pack_b && !plan.dot && !plan.scatter, "forward at batch {batch}: {plan:?}");
+            // dX: the weights are W and C is m×784; either dot products, or W on the side that is never packed.
+            let dx = product(batch, 784, 512, [false, true, false]);
+            let plan = Plan::new(&dx, AVX512);
+            assert!(plan.dot || dx.m == 784, "dX at batch {batch}: {plan:?}");
+        }
+    }
+
+    #[test]
+    fn short_chains_use_half_of_the_accumulators() {
+        assert_eq!(Plan::new(&product(784, 512, 8, [true, false, false]), AVX512).tile, Tile { rows: 8, vectors: 2 });
+    }
+
+    #[test]
+    fn ten_columns_do_not_pay_for_more_than_a_vector() {
+        assert_eq!(Plan::new(&product(64, 10, 128, PLAIN), AVX512).tile, Tile { rows: 8, vectors: 1 });
+    }
+
+    #[test]
+    fn a_column_major_result_swaps_the_operands() {
+        let swapped = product(300, 200, 100, [false, false, true]);
+        assert_eq!((swapped.m, swapped.n), (200, 300));
+        assert!(!Plan::new(&swapped, AVX512).scatter);
+    }
+
+    /// The order of summation is a constant of the element type.
+    #[test]
+    fn the_depth_of_a_block_depends_on_the_type_alone() {
+        for shape in [(1, 1, 1), (2048, 2048, 2048), (3, 1000, 70)] {
+            for registers in [4, AVX2, AVX512] {
+                assert_eq!(Plan::new(&product(shape.0, shape.1, shape.2, PLAIN), registers).blocking.kc, 512);
+            }
+        }
+    }
+}

@@ -1,13 +1,14 @@
-//! GEMM: C ← f(α·A·B + β·C + bias), the five loops around a register tile.
+//! GEMM: C ← f(α·A·B + β·C + bias), the loops around a register tile.
 //!
 //! ```text
-//! LOOP 5   ic: rows of A and C       by MC      ┐
-//! LOOP 4     pc: depth k             by KC      │ pack A[ic, pc] → MC×KC, stays in L3      (nest.rs, pack.rs)
-//! LOOP 3       jc: columns of B, C   by NC      │ pack B[pc, jc] → KC×NC, stays in L2
-//! LOOP 2         ir: rows            by tile.rows      a panel of A, R×KC, stays in L1
-//! LOOP 1           jr: columns       by tile.vectors   panels of B stream from L2
-//!                    the register tile: R×V vectors of C, K loop inside               (tile.rs)
+//! LOOP 4   jc: columns of B and C    by NC
+//! LOOP 3     pc: depth k             by KC      ┐ pack B[pc, jc] → KC×NC, stays in L2          (nest.rs, pack.rs)
+//! LOOP 2       ir: rows of A and C   by tile.rows      rows of A, R×KC, stay in L1; never packed
+//! LOOP 1         jr: columns         by tile.vectors   panels of B stream from L2
+//!                  the register tile: R×V vectors of C, K loop inside                          (tile.rs)
 //! ```
+//!
+//! The fifth loop of Goto and van de Geijn (2008), over blocks of packed A, is not there: pack.rs says why.
 //!
 //! Vectors lie along the rows of C. Where C is column-major the operands swap roles, Cᵀ = Bᵀ·Aᵀ, so that they lie along
 //! its columns. Packing is left out where it costs more than it saves (blocking.rs says when): the tile reads any strides.
