@@ -93,7 +93,7 @@ fn line<T: Rival>(shape: &Shape) -> Option<f64> {
     let mut theirs = || T::product(shape, &a, &b, &mut d);
     let mut peak = Vec::new();
     let mut measure_peak = || peak.push(exec.fma_peak::<T>(1));
-    let [time, rival, _] = alternate([&mut ours, &mut theirs, &mut measure_peak]);
+    let [time, rival, _] = alternate(&mut [&mut ours, &mut theirs, &mut measure_peak]);
     let tolerance = 4.0 * T::UNIT_ROUNDOFF * shape.k as f64;
     for (x, y) in c.as_slice().iter().zip(d.as_slice()) {
         assert!((x.to_f64() - y.to_f64()).abs() <= tolerance, "{name}: {x} against {y}");

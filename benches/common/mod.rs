@@ -25,7 +25,7 @@ pub fn is_wanted(name: &str) -> bool {
 
 /// Median seconds of one call of each contestant, called back to back, over rounds that alternate between them. The first
 /// call of a round, which finds the caches full of the other's data, is not counted.
-pub fn alternate<const N: usize>(mut contestants: [&mut dyn FnMut(); N]) -> [f64; N] {
+pub fn alternate<const N: usize>(contestants: &mut [&mut dyn FnMut(); N]) -> [f64; N] {
     let (rounds, slice) = if is_test() { (1, Duration::ZERO) } else { (ROUNDS, SLICE) };
     let calls = contestants.each_mut().map(|run| calls_in(slice, run));
     let mut times = [const { Vec::new() }; N];

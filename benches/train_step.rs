@@ -1,0 +1,70 @@
+//! `cargo bench --bench train_step`: forward, backward and update of 784-256-128-10, ReLU, Adam, f32, at mini-batches of 1
+//! to 1024: samples/s, GFLOP/s of the matrix products and their share of the FMA peak that the same rounds measured.
+
+mod common;
+
+use common::{alternate, is_wanted, values};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use roofline::nn::{Mlp, Optimizer};
+use roofline::{Activation, Exec, Mat};
+use std::hint::black_box;
+
+const BATCHES: [usize; 6] = [1, 8, 32, 64, 256, 1024];
+
+struct Step {
+    net: Mlp<f32>,
+    optimizer: Optimizer<f32>,
+    x: Mat<f32>,
+    labels: Vec<usize>,
+}
+
+impl Step {
+    fn new(batch: usize, exec: Exec) -> Self {
+        let builder = Mlp::<f32>::builder(784).dense(256, Activation::Relu).dense(128, Activation::Relu).softmax(10);
+        let pixels = values(batch * 784, 1);
+        let x = Mat::from_fn(batch, 784, |i, j| pixels[i * 784 + j] as f32);
+        let labels = (0..batch).map(|i| i % 10).collect();
+        Self { net: builder.exec(exec).build().expect("a good network"), optimizer: Optimizer::adam(1e-4), x, labels }
+    }
+
+    /// The cost before the update.
+    fn run(&mut self) -> f64 {
+        self.net.forward(self.x.as_ref()).expect("784 inputs");
+        let cost = self.net.backward(self.x.as_ref(), &self.labels).expect("good labels");
+        self.net.update(&mut self.optimizer).expect("as many gradients as parameters");
+        cost
+    }
+}
+
+fn train_step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("train_step");
+    for (threads, exec) in [("one thread", Exec::sequential()), ("all threads", Exec::default())] {
+        for batch in BATCHES {
+            let name = format!("{threads} {batch}");
+            let mut step = Step::new(batch, exec);
+            let first = step.run();
+            let last = (0..20).map(|_| step.run()).last().expect("20 steps");
+            assert!(last < first, "{name}: the cost rose from {first} to {last}");
+            if is_wanted(&name) {
+                let mut peak = 0.0_f64;
+                let mut measure_peak = || peak = peak.max(exec.fma_peak::<f32>(1));
+                let flops = step.net.step_flops() as f64;
+                let mut run = || {
+                    black_box(step.run());
+                };
+                let [time, _] = alternate(&mut [&mut run, &mut measure_peak]);
+                let (samples, peak) = (batch as f64 / time, peak * exec.threads() as f64);
+                let gflops = samples * flops / 1e9;
+                let share = 100.0 * gflops / peak;
+                println!("{name:18} {samples:9.0} samples/s {gflops:7.1} GFLOP/s {share:6.1} % of {peak:.1}");
+            }
+            group.throughput(Throughput::Elements(batch as u64));
+            group.sample_size(10);
+            group.bench_function(&name, |bencher| bencher.iter(|| step.run()));
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, train_step);
+criterion_main!(benches);
