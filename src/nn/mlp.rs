@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::exec::Exec;
 use crate::gemm::Epilogue;
 use crate::matrix::{Mat, MatMut, MatRef};
+use core::marker::PhantomData;
 use core::ops::Range;
 
 /// Examples that [`Mlp::accuracy`] takes through the network at once.
@@ -17,15 +18,16 @@ const EVALUATION_BATCH: usize = 256;
 
 /// The make of a network; [`Mlp::builder`] begins one.
 #[derive(Clone, Debug)]
-pub struct MlpBuilder {
+pub struct MlpBuilder<T> {
     inputs: usize,
     layers: Vec<(usize, Activation)>,
     init: Option<Init>,
     seed: u64,
     exec: Exec,
+    element: PhantomData<T>,
 }
 
-impl MlpBuilder {
+impl<T: Element> MlpBuilder<T> {
     /// A hidden layer of `units` units.
     #[must_use]
     pub fn dense(mut self, units: usize, activation: Activation) -> Self {
@@ -62,7 +64,7 @@ impl MlpBuilder {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] without layers, or for a layer or input without units.
-    pub fn build<T: Element>(self) -> Result<Mlp<T>, Error> {
+    pub fn build(self) -> Result<Mlp<T>, Error> {
         if self.layers.is_empty() {
             return Err(Error::OutOfRange { what: "number of layers", value: 0.0, allowed: "at least 1" });
         }
@@ -130,8 +132,8 @@ pub struct Mlp<T> {
 
 impl<T: Element> Mlp<T> {
     /// Begins a network with `inputs` = n⁽⁰⁾ inputs.
-    pub fn builder(inputs: usize) -> MlpBuilder {
-        MlpBuilder { inputs, layers: Vec::new(), init: None, seed: 0, exec: Exec::default() }
+    pub fn builder(inputs: usize) -> MlpBuilder<T> {
+        MlpBuilder { inputs, layers: Vec::new(), init: None, seed: 0, exec: Exec::default(), element: PhantomData }
     }
 
     /// Forward: A⁽ˡ⁾ = g(A⁽ˡ⁻¹⁾·W⁽ˡ⁾ + b⁽ˡ⁾) for every layer, bias and activation in the epilogue of the product. Gives the

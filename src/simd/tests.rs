@@ -1,1 +1,514 @@
+//! Every operation of [`Simd`] against scalar code, lane by lane, on every token that this machine has.
 
+use super::slice::{Arrays, Fold, Lanewise};
+use super::{Isa, Kernel, Simd, Token};
+use crate::element::Element;
+use core::array::from_fn;
+
+/// A test of each generic function for `f32` and `f64`, on every token.
+macro_rules! on_every_token {
+    ($($name:ident),* $(,)?) => {
+        mod on_every_token {
+            use super::*;
+            $(#[test]
+            fn $name() {
+                for token in Isa::available().filter_map(Token::detect) {
+                    super::$name::<f32>(token);
+                    super::$name::<f64>(token);
+                }
+            })*
+        }
+    };
+}
+
+on_every_token!(
+    splat_load_store_and_lanes,
+    masks_leave_false_lanes_alone,
+    masks_without_lanes_touch_no_memory,
+    prefetch_takes_any_address,
+    arithmetic_is_correctly_rounded,
+    fma_rounds_once,
+    abs_clears_the_sign_of_nan_too,
+    min_max_lt_and_select,
+    scale_rounds_once,
+    split_gives_mantissa_and_exponent,
+    zip_interleaves,
+    sum_and_max_lane_follow_their_tree,
+    call_returns_what_its_kernel_does,
+    apply_reaches_every_element_and_no_other,
+    apply_works_in_place_and_on_parts,
+    fold_takes_each_element_once,
+);
+
+/// Sixteen lanes; a vector of `f64` is the first eight.
+type Lanes<T> = [T; 16];
+
+/// What scalar code needs to know about an element.
+trait Scalar: Element {
+    const EPSILON: Self;
+    fn bits(self) -> u64;
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// self · 2ⁿ, rounded once; |self| is within [¼, 4].
+    fn times_power(self, n: i32) -> Self;
+}
+
+impl Scalar for f32 {
+    const EPSILON: f32 = f32::EPSILON;
+    fn bits(self) -> u64 {
+        self.to_bits().into()
+    }
+    fn mul_add(self, b: f32, c: f32) -> f32 {
+        f32::mul_add(self, b, c)
+    }
+    /// The product is exact in `f64`.
+    fn times_power(self, n: i32) -> f32 {
+        (f64::from(self) * power(n)) as f32
+    }
+}
+
+impl Scalar for f64 {
+    const EPSILON: f64 = f64::EPSILON;
+    fn bits(self) -> u64 {
+        self.to_bits()
+    }
+    fn mul_add(self, b: f64, c: f64) -> f64 {
+        f64::mul_add(self, b, c)
+    }
+    /// Down to 2⁻¹⁰⁰⁰ nothing is rounded. Below, the result is counted in units of the least number, ties to even.
+    fn times_power(self, n: i32) -> f64 {
+        if n >= -1000 {
+            return self * power(n / 2) * power(n - n / 2);
+        }
+        let integer = u128::from(self.to_bits() << 12 >> 12 | 1 << 52);
+        // |self|·2ⁿ = integer · 2^(exponent + n − 52), and the unit is 2⁻¹⁰⁷⁴.
+        let shift = -(exponent(self) + n - 52 + 1074);
+        let magnitude = match shift {
+            ..=0 => (integer << -shift) as f64 * f64::from_bits(1),
+            1..=100 => {
+                let (count, rest, tie) = (integer >> shift, integer & ((1 << shift) - 1), 1 << (shift - 1));
+                f64::from_bits(count as u64 + u64::from(rest > tie || rest == tie && count % 2 == 1))
+            }
+            _ => 0.0,
+        };
+        magnitude.copysign(self)
+    }
+}
+
+/// 2ⁿ, a normal number.
+fn power(n: i32) -> f64 {
+    f64::from_bits(((n + 1023) as u64) << 52)
+}
+
+/// Of a normal number.
+fn exponent(x: f64) -> i32 {
+    (x.abs().to_bits() >> 52) as i32 - 1023
+}
+
+fn number<T: Element>(x: f64) -> T {
+    T::from_f64(x)
+}
+
+/// The same number (−0 is not +0), or both NaN.
+fn same<T: Scalar>(a: T, b: T) -> bool {
+    a.bits() == b.bits() || a.to_f64().is_nan() && b.to_f64().is_nan()
+}
+
+fn has_fma(token: Token) -> bool {
+    token.isa() != Isa::Portable || cfg!(any(target_arch = "aarch64", target_feature = "fma"))
+}
+
+/// Zeros, subnormal, ordinary, huge and infinite values and NaN, of both signs.
+fn specials<T: Scalar>() -> Vec<T> {
+    let ordinary = [0.0, 1.0, 1.5, 0.1, 3.0, core::f64::consts::PI, 1e10, 123_456.789, 7.0e-3];
+    let mut values: Vec<T> = ordinary.into_iter().map(number).collect();
+    let subnormal = T::MIN_NORMAL * number(0.37);
+    values.extend([T::MIN_POSITIVE, subnormal, T::MIN_NORMAL, T::MAX, T::INFINITY, T::NAN, T::ONE - T::EPSILON]);
+    let negative: Vec<T> = values.iter().map(|&x| -x).collect();
+    [values, negative].concat()
+}
+
+/// Each special value with each.
+fn pairs<T: Scalar>() -> Vec<[T; 3]> {
+    let all = specials::<T>();
+    all.iter().flat_map(|&a| all.iter().map(move |&b| [a, b, T::ONE])).collect()
+}
+
+/// Operations from three vectors to two.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    AddSub,
+    MulDiv,
+    Fma,
+    SqrtAbs,
+    MinMax,
+    LessThan,
+    Scale,
+    Split,
+    Zip,
+}
+
+struct OnLanes<T> {
+    op: Op,
+    x: [Lanes<T>; 3],
+}
+
+impl<T: Element> Kernel<T> for OnLanes<T> {
+    type Output = [Lanes<T>; 2];
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) -> [Lanes<T>; 2] {
+        let [a, b, c] = self.x;
+        // SAFETY: sixteen lanes are a vector or more.
+        let (a, b, c) = unsafe { (simd.load(a.as_ptr()), simd.load(b.as_ptr()), simd.load(c.as_ptr())) };
+        let (first, second) = match self.op {
+            Op::AddSub => (simd.add(a, b), simd.sub(a, b)),
+            Op::MulDiv => (simd.mul(a, b), simd.div(a, b)),
+            Op::Fma => (simd.fma(a, b, c), simd.add(simd.mul(a, b), c)),
+            Op::SqrtAbs => (simd.sqrt(a), simd.abs(a)),
+            Op::MinMax => (simd.min(a, b), simd.max(a, b)),
+            Op::LessThan => (simd.select(simd.lt(a, b), c, a), simd.select(simd.lt(b, a), c, b)),
+            Op::Scale => (simd.scale(a, b), c),
+            Op::Split => simd.split(a),
+            Op::Zip => simd.zip(a, b),
+        };
+        [simd.lanes(first), simd.lanes(second)]
+    }
+}
+
+/// Checks an operation that treats lanes alike against scalar code. Each argument passes through every lane.
+fn check<T: Scalar>(token: Token, op: Op, arguments: &[[T; 3]], scalar: impl Fn([T; 3]) -> [T; 2]) {
+    for shift in 0..arguments.len() {
+        let argument = |lane: usize| arguments[(shift + lane) % arguments.len()];
+        let x = from_fn(|i| from_fn(|lane| argument(lane)[i]));
+        let found = T::dispatch(token, OnLanes { op, x });
+        for lane in 0..T::LANES {
+            let (found, expected) = ([found[0][lane], found[1][lane]], scalar(argument(lane)));
+            let what = || format!("{} {op:?}{:?} on {}", T::NAME, argument(lane), token.isa());
+            let agree = same(found[0], expected[0]) && same(found[1], expected[1]);
+            assert!(agree, "{}: {found:?}, not {expected:?}", what());
+        }
+    }
+}
+
+fn arithmetic_is_correctly_rounded<T: Scalar>(token: Token) {
+    check(token, Op::AddSub, &pairs::<T>(), |[a, b, _]| [a + b, a - b]);
+    check(token, Op::MulDiv, &pairs::<T>(), |[a, b, _]| [a * b, a / b]);
+    // A square root in `f64` has digits enough to be rounded again.
+    let sqrt = |a: T| number(a.to_f64().sqrt());
+    check(token, Op::SqrtAbs, &pairs::<T>(), |[a, ..]| [sqrt(a), if a < T::ZERO { -a } else { a + T::ZERO }]);
+}
+
+fn fma_rounds_once<T: Scalar>(token: Token) {
+    let fma = |[a, b, c]: [T; 3]| if has_fma(token) { a.mul_add(b, c) } else { a * b + c };
+    // (1 + ε)(1 − ε) − 1 = −ε², which the rounded product loses; and a product beyond the range that the sum brings back.
+    let lost = [T::ONE + T::EPSILON, T::ONE - T::EPSILON, -T::ONE];
+    let beyond = [T::MAX, T::TWO, -T::MAX];
+    assert!(!same(lost[0].mul_add(lost[1], lost[2]), lost[0] * lost[1] + lost[2]));
+    let special = specials::<T>().into_iter().flat_map(|a| pairs::<T>().into_iter().map(move |[b, c, _]| [a, b, c]));
+    let arguments: Vec<[T; 3]> = [lost, beyond].into_iter().chain(special.step_by(7)).collect();
+    check(token, Op::Fma, &arguments, |x @ [a, b, c]| [fma(x), a * b + c]);
+}
+
+fn abs_clears_the_sign_of_nan_too<T: Scalar>(token: Token) {
+    let x = from_fn(|i| [-T::NAN, T::NAN, -T::ZERO, -T::INFINITY][i % 4]);
+    let [_, found] = T::dispatch(token, OnLanes { op: Op::SqrtAbs, x: [x; 3] });
+    let expected = [T::NAN, T::NAN, T::ZERO, T::INFINITY];
+    assert!((0..T::LANES).all(|lane| found[lane].bits() == expected[lane % 4].bits()), "{found:?} on {}", token.isa());
+}
+
+/// min and max give the second operand where either is NaN or both are zero; lt is false for NaN.
+fn min_max_lt_and_select<T: Scalar>(token: Token) {
+    check(token, Op::MinMax, &pairs::<T>(), |[a, b, _]| [if a < b { a } else { b }, if a > b { a } else { b }]);
+    check(token, Op::LessThan, &pairs::<T>(), |[a, b, c]| [if a < b { c } else { a }, if b < a { c } else { b }]);
+}
+
+/// Over the documented range, through subnormal results down to zero, and up to infinity.
+fn scale_rounds_once<T: Scalar>(token: Token) {
+    let most = if T::LANES == 16 { 192 } else { 1536 };
+    let below = |x: f64| T::from_f64(x) * (T::ONE - T::EPSILON);
+    let ties = [number(1.0), number(1.5), T::ONE + T::EPSILON, T::ONE + T::TWO * T::EPSILON, number(1.25), number(3.0)];
+    let edges = [number(0.25), number(4.0), below(2.0), below(4.0), number(0.7), number(core::f64::consts::PI)];
+    let values = [ties, edges].concat().into_iter().flat_map(|x: T| [x, -x]);
+    let arguments: Vec<[T; 3]> = values.flat_map(|v| (-most..=most).map(move |n| [v, number(n.into()), v])).collect();
+    check(token, Op::Scale, &arguments, |[v, n, c]| [v.times_power(n.to_f64() as i32), c]);
+    let nan = [[T::NAN, number(3.0), T::ONE]];
+    check(token, Op::Scale, &nan, |x| [T::NAN, x[2]]);
+}
+
+fn split_gives_mantissa_and_exponent<T: Scalar>(token: Token) {
+    let normal = |x: &T| *x >= T::MIN_NORMAL && *x < T::INFINITY;
+    let mut arguments: Vec<[T; 3]> = specials().into_iter().filter(normal).map(|x| [x; 3]).collect();
+    arguments.extend((-60..60).map(|n| [number::<T>(power(n)) * (T::ONE + T::EPSILON); 3]));
+    arguments.extend((-60..60).map(|n| [number::<T>(power(n)) * (T::TWO - T::EPSILON); 3]));
+    check(token, Op::Split, &arguments, |[v, ..]| {
+        let e = exponent(v.to_f64());
+        let mantissa = v.to_f64().to_bits() << 12 >> 12 | 1023 << 52;
+        [number(f64::from_bits(mantissa)), number(e.into())]
+    });
+}
+
+/// Sixteen different values.
+fn ramp<T: Element>(start: f64) -> Lanes<T> {
+    from_fn(|i| number(start + i as f64))
+}
+
+fn zip_interleaves<T: Scalar>(token: Token) {
+    let (a, b) = (ramp::<T>(1.0), ramp::<T>(101.0));
+    let found = T::dispatch(token, OnLanes { op: Op::Zip, x: [a, b, a] });
+    for lane in 0..2 * T::LANES {
+        let expected = if lane % 2 == 0 { a[lane / 2] } else { b[lane / 2] };
+        assert!(found[lane / T::LANES][lane % T::LANES] == expected, "{found:?} on {}", token.isa());
+    }
+}
+
+/// The lanes of a vector reduced, by the operations of the trait.
+struct Reduce<T>(Lanes<T>);
+
+impl<T: Element> Kernel<T> for Reduce<T> {
+    type Output = [T; 2];
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) -> [T; 2] {
+        // SAFETY: sixteen lanes are a vector or more.
+        let v = unsafe { simd.load(self.0.as_ptr()) };
+        [simd.sum(v), simd.max_lane(v)]
+    }
+}
+
+/// Lane i with lane i + len/2, then the same of the half that is left.
+fn tree<T: Copy>(lanes: &[T], combine: &impl Fn(T, T) -> T) -> T {
+    if let [one] = lanes {
+        return *one;
+    }
+    let (low, high) = lanes.split_at(lanes.len() / 2);
+    let half: Vec<T> = low.iter().zip(high).map(|(&a, &b)| combine(a, b)).collect();
+    tree(&half, combine)
+}
+
+fn sum_and_max_lane_follow_their_tree<T: Scalar>(token: Token) {
+    let specials = specials::<T>();
+    // Of such different sizes that every other order rounds otherwise.
+    let uneven = |shift: usize| from_fn(|i| number::<T>(power((i * 5 + shift) as i32 * 7 % 23) * (1.1 + i as f64)));
+    for shift in 0..specials.len() {
+        for x in [uneven(shift), from_fn(|i| specials[(i + shift) % specials.len()]), ramp(shift as f64)] {
+            let [sum, max] = T::dispatch(token, Reduce(x));
+            let lanes = &x[..T::LANES];
+            assert!(same(sum, tree(lanes, &|a, b| a + b)), "sum of {lanes:?} on {}: {sum:?}", token.isa());
+            assert!(same(max, tree(lanes, &|a, b| if a > b { a } else { b })), "max_lane of {lanes:?}: {max:?}");
+        }
+    }
+}
+
+/// What a kernel of memory operations is asked to do at its address.
+enum Access<T> {
+    Splat(T),
+    Copy(*mut T),
+    LoadFirst(usize),
+    /// The first lanes of a ramp.
+    StoreFirst(usize),
+    /// The lanes of a ramp that are less than this.
+    StoreBelow(T),
+    Prefetch,
+}
+
+struct Touch<T> {
+    p: *mut T,
+    access: Access<T>,
+}
+
+impl<T: Element> Kernel<T> for Touch<T> {
+    type Output = Lanes<T>;
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) -> Lanes<T> {
+        let p = self.p;
+        // SAFETY: each test gives memory for the lanes that its access touches.
+        unsafe {
+            let ramp = simd.load(ramp(1.0).as_ptr());
+            match self.access {
+                Access::Splat(x) => return simd.lanes(simd.splat(x)),
+                Access::Copy(to) => simd.store(to, simd.load(p)),
+                Access::LoadFirst(n) => return simd.lanes(simd.load_masked(simd.first(n), p)),
+                Access::StoreFirst(n) => simd.store_masked(simd.first(n), p, ramp),
+                Access::StoreBelow(limit) => simd.store_masked(simd.lt(ramp, simd.splat(limit)), p, ramp),
+                Access::Prefetch => simd.prefetch(p),
+            }
+            simd.lanes(ramp)
+        }
+    }
+}
+
+fn touch<T: Element>(token: Token, p: *mut T, access: Access<T>) -> Lanes<T> {
+    T::dispatch(token, Touch { p, access })
+}
+
+fn splat_load_store_and_lanes<T: Scalar>(token: Token) {
+    for x in specials::<T>() {
+        let lanes = touch(token, core::ptr::null_mut(), Access::Splat(x));
+        assert!((0..16).all(|i| same(lanes[i], if i < T::LANES { x } else { T::ZERO })));
+    }
+    let mut from: Vec<T> = (0..40).map(|i| number(f64::from(i))).collect();
+    for at in 0..16 {
+        let mut to = vec![T::NAN; at + T::LANES + 1];
+        touch(token, from[at..].as_mut_ptr(), Access::Copy(to[at..].as_mut_ptr()));
+        let is_copy = |i: usize| to[i].to_f64() == from[i].to_f64();
+        assert!((0..to.len()).all(|i| is_copy(i) == (i >= at && i < at + T::LANES)), "{to:?}");
+    }
+}
+
+/// Every number of lanes, at every distance from the end of an allocation that the lanes leave, between canaries.
+fn masks_leave_false_lanes_alone<T: Scalar>(token: Token) {
+    for n in (0..=T::LANES + 1).chain([usize::MAX]) {
+        let some = n.min(T::LANES);
+        for at in 0..3 {
+            let mut data = vec![T::NAN; at + some].into_boxed_slice();
+            data[at..].copy_from_slice(&ramp(5.0)[..some]);
+            let found = touch(token, data[at..].as_mut_ptr(), Access::LoadFirst(n));
+            let expected = |i: usize| if i < some { number(5.0 + i as f64) } else { T::ZERO };
+            assert!((0..16).all(|i| same(found[i], expected(i))), "first({n}) on {}: {found:?}", token.isa());
+            touch(token, data[at..].as_mut_ptr(), Access::StoreFirst(n));
+            assert!(data[at..] == ramp(1.0)[..some] && data[..at].iter().all(|x| x.to_f64().is_nan()));
+
+            let mut data = vec![T::NAN; at + T::LANES + 2];
+            touch(token, data[at..].as_mut_ptr(), Access::StoreFirst(n));
+            assert!(data[at..at + some] == ramp(1.0)[..some]);
+            data.drain(at..at + some);
+            assert!(data.iter().all(|x| x.to_f64().is_nan()), "first({n}) on {}: {data:?}", token.isa());
+            data.resize(T::LANES, T::NAN);
+            touch(token, data.as_mut_ptr(), Access::StoreBelow(number(n as f64)));
+            assert!((0..T::LANES).all(|i| data[i].to_f64().is_nan() == (i + 1 >= n)), "{data:?}");
+        }
+    }
+}
+
+/// Without a true lane not even the address matters.
+fn masks_without_lanes_touch_no_memory<T: Scalar>(token: Token) {
+    for p in [core::ptr::null_mut(), core::ptr::dangling_mut(), core::ptr::without_provenance_mut(usize::MAX - 70)] {
+        assert!(touch(token, p, Access::LoadFirst(0)) == [T::ZERO; 16]);
+        touch(token, p, Access::StoreFirst(0));
+        touch(token, p, Access::StoreBelow(T::NAN));
+    }
+}
+
+fn prefetch_takes_any_address<T: Scalar>(token: Token) {
+    for address in [0, 1, 4096, usize::MAX / 2, usize::MAX] {
+        touch::<T>(token, core::ptr::without_provenance_mut(address), Access::Prefetch);
+    }
+}
+
+/// A kernel that calls another one, which writes to a borrow.
+struct Outer<'a, T>(&'a mut Vec<T>);
+struct Inner<'a, T>(&'a mut Vec<T>);
+
+impl<T: Element> Kernel<T> for Outer<'_, T> {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) -> (usize, usize) {
+        (simd.call(Inner(self.0)), S::REGISTERS)
+    }
+}
+
+impl<T: Element> Kernel<T> for Inner<'_, T> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) -> usize {
+        self.0.push(simd.sum(simd.splat(T::ONE)));
+        self.0.len()
+    }
+}
+
+fn call_returns_what_its_kernel_does<T: Scalar>(token: Token) {
+    let mut written = vec![T::ZERO];
+    assert_eq!(T::dispatch(token, Outer(&mut written)), (2, T::registers(token)));
+    assert!(written == [T::ZERO, number(T::LANES as f64)]);
+}
+
+/// x + y and x·y.
+#[derive(Clone, Copy)]
+struct SumAndProduct;
+
+impl<T: Element> Lanewise<T, 2, 2> for SumAndProduct {
+    #[inline(always)]
+    fn apply<S: Simd<T>>(self, simd: S, [x, y]: [S::V; 2]) -> [S::V; 2] {
+        [simd.add(x, y), simd.mul(x, y)]
+    }
+}
+
+struct Apply<T>(Arrays<T, 2, 2>);
+
+impl<T: Element> Kernel<T> for Apply<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        self.0.apply(simd, SumAndProduct);
+    }
+}
+
+fn apply_reaches_every_element_and_no_other<T: Scalar>(token: Token) {
+    for len in 0..=3 * T::LANES + 1 {
+        let x: Vec<T> = (0..len).map(|i| number(1.0 + i as f64)).collect();
+        let y: Vec<T> = (0..len).map(|i| number(0.5 * i as f64)).collect();
+        let (mut sum, mut product) = (vec![T::NAN; len], vec![T::NAN; len + 2]);
+        // SAFETY: four arrays of their own, of `len` elements each.
+        let arrays =
+            unsafe { Arrays::new(len, [x.as_ptr(), y.as_ptr()], [sum.as_mut_ptr(), product[1..].as_mut_ptr()]) };
+        assert_eq!(arrays.len(), len);
+        T::dispatch(token, Apply(arrays));
+        assert!((0..len).all(|i| sum[i] == x[i] + y[i] && product[i + 1] == x[i] * y[i]), "{len} on {}", token.isa());
+        assert!(product[0].to_f64().is_nan() && product[len + 1].to_f64().is_nan());
+    }
+}
+
+fn apply_works_in_place_and_on_parts<T: Scalar>(token: Token) {
+    for len in 0..=3 * T::LANES + 1 {
+        for (start, end) in [(0, len), (len / 3, len), (len / 2, len / 2), (0, len.saturating_sub(1))] {
+            let old: Vec<T> = (0..len).map(|i| number(i as f64)).collect();
+            let (mut x, mut y) = (old.clone(), vec![T::TWO; len]);
+            // SAFETY: two arrays of `len` elements, each read and written in place.
+            let arrays = unsafe { Arrays::new(len, [x.as_ptr(), y.as_ptr()], [x.as_mut_ptr(), y.as_mut_ptr()]) };
+            T::dispatch(token, Apply(arrays.range(start..end)));
+            for i in 0..len {
+                let expected =
+                    if i >= start && i < end { (old[i] + T::TWO, old[i] * T::TWO) } else { (old[i], T::TWO) };
+                assert!((x[i], y[i]) == expected, "{start}..{end} of {len} on {}: {x:?} {y:?}", token.isa());
+            }
+        }
+    }
+}
+
+/// How many elements each lane has taken; each is raised by those before it.
+#[derive(Clone, Copy)]
+struct Counting;
+
+impl<T: Element> Fold<T, 1, 1> for Counting {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 1]) {
+        (simd.add(acc, simd.splat(T::ONE)), [simd.add(x, acc)])
+    }
+}
+
+struct Count<T>(Arrays<T, 1, 1>);
+
+impl<T: Element> Kernel<T> for Count<T> {
+    type Output = Lanes<T>;
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) -> Lanes<T> {
+        let start = simd.splat(T::ZERO);
+        simd.lanes(self.0.fold(simd, start, Counting))
+    }
+}
+
+/// Lane l takes the elements l, l + LANES, …
+fn fold_takes_each_element_once<T: Scalar>(token: Token) {
+    for len in 0..=3 * T::LANES + 1 {
+        let mut x = vec![T::ONE; len + 1];
+        let counts = T::dispatch(token, Count(Arrays::in_place(&mut x[..len])));
+        let expected = |lane: usize| number((lane..len).step_by(T::LANES).count() as f64);
+        assert!((0..T::LANES).all(|lane| counts[lane] == expected(lane)), "{len} on {}: {counts:?}", token.isa());
+        assert!((0..len).all(|i| x[i] == number(1.0 + (i / T::LANES) as f64)) && x[len] == T::ONE, "{len}: {x:?}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Promise 5: after the first step, a training step allocates nothing. One test only: the counter is of the process.
+
+use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
+use roofline::{Activation, AdamState, Exec, Isa, Mat};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands everything to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's debt.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's debt.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(f: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    f();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+fn train(exec: Exec, epochs: u64) -> usize {
+    let x = Mat::<f32>::from_fn(100, 40, |i, j| ((i * 31 + j * 17) % 29) as f32 / 29.0);
+    let data = Dataset::new(x, (0..100).map(|i| i % 10).collect(), 10).unwrap();
+    let builder = Mlp::<f32>::builder(40).dense(33, Activation::Relu).dense(20, Activation::Tanh).softmax(10);
+    let mut net = builder.exec(exec).build().unwrap();
+    let mut optimizer = Optimizer::adam(0.01);
+    let mut batches = MiniBatches::new(&data, 32).unwrap();
+    let mut epoch = |number| {
+        batches.shuffle(1, number);
+        while let Some(batch) = batches.next_batch() {
+            net.forward(batch.x).unwrap();
+            net.backward(batch.x, batch.labels).unwrap();
+            net.update(&mut optimizer).unwrap();
+        }
+    };
+    epoch(0);
+    allocations(|| (1..=epochs).for_each(&mut epoch))
+}
+
+#[test]
+fn nothing_is_allocated_after_the_first_step() {
+    assert!(allocations(|| drop(black_box(Box::new(1)))) > 0, "the counter counts");
+    for isa in Isa::available() {
+        let exec = Exec::sequential().with_isa(isa).unwrap();
+        assert_eq!(train(exec, 5), 0, "training on {isa}");
+
+        let (a, b) = (Mat::<f64>::zeros(140, 300), Mat::<f64>::zeros(300, 1024));
+        let (mut c, mut state) = (Mat::zeros(140, 1024), AdamState::new(140 * 300));
+        let (mut w, mut y) = (vec![0.0; 140 * 300], c.clone());
+        let mut step = || {
+            exec.gemm(1.0, a.as_ref(), b.as_ref(), 0.0, c.as_mut()).unwrap();
+            exec.softmax(c.as_ref(), y.as_mut()).unwrap();
+            exec.softmax(c.as_ref().t(), y.as_mut().t()).unwrap();
+            exec.relu_inplace(c.as_mut_slice()).unwrap();
+            exec.adam(&mut w, a.as_slice(), &mut state, 0.1).unwrap();
+        };
+        step();
+        assert_eq!(allocations(step), 0, "packed product and vector kernels on {isa}");
+    }
+}

@@ -1,0 +1,108 @@
+//! The layers of the crate, held by reading its sources: `simd → kernels → operations → nn`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const MAX_LINES: usize = 500;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust source below a folder, but those that builds left there.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for path in entries.map(|entry| entry.expect("a readable folder").path()) {
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty() || folder == "fuzz", "no sources in {folder}");
+    found
+}
+
+/// The code of each line, without comments and without what follows `#[cfg(test)]`.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).expect("a readable source");
+    let lines =
+        text.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]" || path.ends_with("mod.rs"));
+    lines.map(|(at, line)| (at + 1, line.split("//").next().unwrap_or("").to_owned())).collect()
+}
+
+/// No file of `folder` names one of `words`, but those whose path contains one of `except`.
+fn forbid(folder: &str, words: &[&str], except: &[&str]) {
+    for path in sources(folder) {
+        let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+        if except.iter().any(|allowed| name.contains(allowed)) {
+            continue;
+        }
+        for (line, code) in code(&path) {
+            for word in words {
+                assert!(!code.contains(word), "{name}:{line} names `{word}`: {}", code.trim());
+            }
+        }
+    }
+}
+
+#[test]
+fn instructions_belong_in_simd() {
+    let words = ["core::arch", "std::arch", "target_feature", "_mm256_", "_mm512_", "wide::"];
+    forbid("src", &words, &["src/simd/"]);
+    // Whether the portable vector is NEON is a fact of the build target, which one constant states.
+    forbid("src", &["target_arch"], &["src/simd/"]);
+}
+
+#[test]
+fn threads_belong_in_parallel() {
+    forbid("src", &["rayon", "std::thread::spawn"], &["src/parallel.rs"]);
+}
+
+#[test]
+fn simd_knows_no_arithmetic() {
+    forbid("src/simd", &["crate::kernels", "crate::exec", "crate::nn", "crate::matrix", "crate::gemm"], &[]);
+}
+
+#[test]
+fn kernels_know_no_shapes_errors_or_threads() {
+    let words =
+        ["crate::exec", "crate::error", "crate::matrix", "crate::parallel", "crate::nn", "Vec<", "vec!", "Box<"];
+    forbid("src/kernels", &words, &[]);
+}
+
+#[test]
+fn learning_stands_on_the_operations_alone() {
+    forbid("src/nn", &["crate::simd", "crate::kernels", "crate::parallel", "crate::buffer", "unsafe "], &[]);
+    let module = fs::read_to_string(root().join("src/nn/mod.rs")).expect("the trainer");
+    assert!(module.contains("#![forbid(unsafe_code)]"));
+}
+
+#[test]
+fn operations_know_no_learning() {
+    forbid("src", &["crate::nn"], &["src/nn/"]);
+}
+
+#[test]
+fn no_file_is_long() {
+    for path in ["src", "tests", "benches", "examples", "fuzz"].into_iter().flat_map(sources) {
+        let lines = fs::read_to_string(&path).expect("a readable source").lines().count();
+        assert!(lines <= MAX_LINES, "{} has {lines} lines, more than {MAX_LINES}", path.display());
+    }
+}
+
+#[test]
+fn one_name_per_family() {
+    for family in ["gemm", "activation", "softmax", "optim"] {
+        for place in ["src", "tests", "benches"] {
+            let path = root().join(place).join(family).with_extension("rs");
+            assert!(path.exists(), "{} is missing", path.display());
+        }
+        let kernel = root().join("src/kernels").join(family);
+        assert!(kernel.is_dir() || kernel.with_extension("rs").exists(), "{} is missing", kernel.display());
+    }
+}

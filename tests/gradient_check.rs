@@ -1,0 +1,152 @@
+//! Gradients of whole networks against difference quotients, and the check against gradients that are wrong.
+
+mod support;
+
+use roofline::nn::{Differentiable, GradientReport, Init, Mlp, Objective, Optimizer, Verdict, gradient_check};
+use roofline::{Activation, Error, Exec, Mat};
+use std::ops::Range;
+use support::{Values, sequential};
+
+const INPUTS: usize = 6;
+const CLASSES: usize = 4;
+
+fn batch(m: usize) -> (Mat<f64>, Vec<usize>) {
+    let mut values = Values::new(11);
+    let x = Mat::from_fn(m, INPUTS, |_, _| values.next());
+    (x, (0..m).map(|i| (i * 7) % CLASSES).collect())
+}
+
+fn network(hidden: &[usize], activation: Activation, exec: Exec) -> Mlp<f64> {
+    let builder = hidden.iter().fold(Mlp::<f64>::builder(INPUTS), |builder, &units| builder.dense(units, activation));
+    builder.softmax(CLASSES).seed(5).exec(exec).build().unwrap()
+}
+
+/// ReLU is among them: none of these batches and seeds brings a unit within ε of its kink, or the check would not be great.
+#[test]
+fn every_network_is_great_at_initialisation_and_after_training() {
+    for exec in sequential() {
+        for activation in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
+            for hidden in [&[][..], &[7], &[9, 5]] {
+                for m in [1, 7, 33] {
+                    let (x, labels) = batch(m);
+                    let mut net = network(hidden, activation, exec);
+                    let mut optimizer = Optimizer::adam(0.01);
+                    for moment in ["at initialisation", "after training"] {
+                        let report = gradient_check(&mut net.objective(x.as_ref(), &labels)).unwrap();
+                        assert_eq!(
+                            report.verdict(),
+                            Verdict::Great,
+                            "{exec:?} {activation:?} {hidden:?} {m} {moment}\n{report}"
+                        );
+                        for _ in 0..10 {
+                            net.forward(x.as_ref()).unwrap();
+                            net.backward(x.as_ref(), &labels).unwrap();
+                            net.update(&mut optimizer).unwrap();
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A backward that errs in one layer.
+struct Broken<'a> {
+    objective: Objective<'a, f64>,
+    layer: usize,
+    breakage: fn(&mut [f64]),
+}
+
+impl Differentiable for Broken<'_> {
+    fn layers(&self) -> Vec<(String, Range<usize>)> {
+        self.objective.layers()
+    }
+    fn parameters_mut(&mut self) -> &mut [f64] {
+        self.objective.parameters_mut()
+    }
+    fn cost(&mut self) -> Result<f64, Error> {
+        self.objective.cost()
+    }
+    fn gradient(&mut self) -> Result<Vec<f64>, Error> {
+        let mut gradient = self.objective.gradient()?;
+        let range = self.layers()[self.layer].1.clone();
+        (self.breakage)(&mut gradient[range]);
+        Ok(gradient)
+    }
+}
+
+#[test]
+fn a_broken_backward_is_caught_and_named_by_layer() {
+    let breakages: [(&str, fn(&mut [f64])); 5] = [
+        ("wrong sign", |d| d.iter_mut().for_each(|x| *x = -*x)),
+        ("factor missing", |d| d.iter_mut().for_each(|x| *x *= 1.5)),
+        ("one weight off", |d| d[2] += 0.01),
+        ("layer forgotten", |d| d.fill(0.0)),
+        ("NaN", |d| d[0] = f64::NAN),
+    ];
+    for (name, breakage) in breakages {
+        for layer in 0..3 {
+            let (x, labels) = batch(9);
+            let mut net = network(&[8, 5], Activation::Tanh, Exec::sequential());
+            let before = net.parameters().to_vec();
+            let mut broken = Broken { objective: net.objective(x.as_ref(), &labels), layer, breakage };
+            let report = gradient_check(&mut broken).unwrap();
+            for (l, check) in report.layers.iter().enumerate() {
+                let expected = if l == layer { Verdict::Wrong } else { Verdict::Great };
+                assert_eq!(check.verdict, expected, "{name} in layer {layer}\n{report}");
+            }
+            assert_eq!(report.verdict(), Verdict::Wrong);
+            assert!(report.to_string().lines().nth(layer + 1).unwrap().ends_with("WRONG"), "{report}");
+            assert_eq!(net.parameters(), before, "the check leaves the parameters as they were");
+        }
+    }
+}
+
+/// A cost of two parameters whose gradient is what the test says.
+struct Toy {
+    theta: [f64; 2],
+    gradient: Vec<f64>,
+    refuses: bool,
+}
+
+impl Differentiable for Toy {
+    fn layers(&self) -> Vec<(String, Range<usize>)> {
+        vec![("square".into(), 0..1), ("flat".into(), 1..2)]
+    }
+    fn parameters_mut(&mut self) -> &mut [f64] {
+        &mut self.theta
+    }
+    fn cost(&mut self) -> Result<f64, Error> {
+        if self.refuses { Err(Error::Length { what: "toy", expected: 1, found: 2 }) } else { Ok(self.theta[0].powi(2)) }
+    }
+    fn gradient(&mut self) -> Result<Vec<f64>, Error> {
+        Ok(self.gradient.clone())
+    }
+}
+
+fn check_toy(gradient: Vec<f64>, refuses: bool) -> (Result<GradientReport, Error>, [f64; 2]) {
+    let mut toy = Toy { theta: [3.0, 1.0], gradient, refuses };
+    (gradient_check(&mut toy), toy.theta)
+}
+
+#[test]
+fn zero_gradients_agree_and_bad_ones_are_errors() {
+    let report = check_toy(vec![6.0, 0.0], false).0.unwrap();
+    assert_eq!((report.layers[1].relative_error, report.verdict()), (0.0, Verdict::Great));
+    let error = check_toy(vec![6.0], false).0.unwrap_err();
+    assert_eq!(error.to_string(), "gradient check: gradient: expected 2 elements, found 1");
+    let (result, theta) = check_toy(vec![6.0, 0.0], true);
+    assert!(result.is_err());
+    assert_eq!(theta, [3.0, 1.0], "parameters are restored after an error too");
+}
+
+#[test]
+fn initial_weights_have_the_stated_variance() {
+    for (init, variance) in [(Init::He, 2.0 / 400.0), (Init::Xavier, 1.0 / 400.0)] {
+        let net = Mlp::<f64>::builder(400).softmax(300).init(init).seed(3).build().unwrap();
+        let weights = &net.parameters()[..400 * 300];
+        let found = weights.iter().map(|w| w * w).sum::<f64>() / weights.len() as f64;
+        assert!((found / variance - 1.0).abs() < 0.02, "{init:?}: {found} instead of {variance}");
+        assert!(net.parameters()[400 * 300..].iter().all(|&bias| bias == 0.0));
+    }
+}
