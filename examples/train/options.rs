@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) optimizer: OptimizerName,
 
     /// α [default: 0.001 for adam, 0.5 for momentum and sgd]
-    #[arg(long, value_name = "α", value_parser = positive)]
+    #[arg(long, value_name = "α", allow_negative_numbers = true, value_parser = positive)]
     pub(crate) learning_rate: Option<f64>,
 
     /// Examples in a mini-batch
