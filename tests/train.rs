@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// `cargo test` builds the examples beside the tests.
+/// `cargo test` builds the examples beside the tests (`cargo test --test train` alone does not: it runs what was built last).
 fn train(arguments: &[&str]) -> Output {
     let tests = std::env::current_exe().expect("the path of this test");
     let target: PathBuf = tests.ancestors().nth(2).expect("target/<profile>/deps/test").into();
