@@ -59,7 +59,7 @@ activations! {
     /// # Ok::<(), roofline::Error>(())
     /// ```
     Sigmoid: sigmoid, sigmoid_inplace, sigmoid_grad, "g′(z) = e/(1 + e)² with e = e^−|z|";
-    /// yᵢ = tanh xᵢ, at most 4 ULP off.
+    /// yᵢ = tanh xᵢ, at most 3 ULP off.
     ///
     /// ```
     /// let mut y = [0.0_f64; 2];

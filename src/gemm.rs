@@ -119,6 +119,10 @@ impl Exec {
         if product.alpha == T::ZERO {
             product.k = 0;
         }
+        if product.k == 0 {
+            // An empty sum is 0, also ∞ times.
+            product.alpha = T::ONE;
+        }
         let (token, product) = (self.token(), product.oriented());
         let plan = Plan::new(&product, T::registers(token));
         let (m, n) = (product.m, product.n);

@@ -42,11 +42,12 @@ impl Layout {
         }
         let last_row = (rows - 1) as i128 * row_stride as i128;
         let last_col = (cols - 1) as i128 * col_stride as i128;
-        let origin = -(last_row.min(0) + last_col.min(0));
-        // Each product is below 2¹²⁷ in magnitude; their sum may not be.
-        let needed = last_row.max(0).checked_add(last_col.max(0)).and_then(|high| high.checked_add(origin + 1));
-        match needed {
-            Some(needed) if needed <= isize::MAX as i128 / size_of::<T>() as i128 => {
+        // Each product is below 2¹²⁷ in magnitude; their sums may not be.
+        let low = last_row.min(0).checked_add(last_col.min(0));
+        let high = last_row.max(0).checked_add(last_col.max(0));
+        let span = low.zip(high).and_then(|(low, high)| high.checked_sub(low)?.checked_add(1).zip(low.checked_neg()));
+        match span {
+            Some((needed, origin)) if needed <= isize::MAX as i128 / size_of::<T>() as i128 => {
                 Ok(Extent { needed: needed as usize, origin: origin as usize })
             }
             _ => Err(Error::Overflow { rows, cols, row_stride, col_stride }),
@@ -78,8 +79,9 @@ impl Layout {
         Ok(())
     }
 
+    /// Wraps: an empty view may have any strides.
     fn offset(self, i: usize, j: usize) -> isize {
-        i as isize * self.row_stride + j as isize * self.col_stride
+        (i as isize).wrapping_mul(self.row_stride).wrapping_add((j as isize).wrapping_mul(self.col_stride))
     }
 }
 

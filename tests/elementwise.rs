@@ -1,12 +1,10 @@
 //! exp, log and axpy: greatest error in ULP, special values, and independence of position and threads.
 
-mod support;
-#[path = "support/ulp.rs"]
-mod ulp;
+mod common;
 
+use common::ulp::{Pair, all_f32, ulp};
+use common::{Rng, THREADS, fma_execs, sequential_execs};
 use roofline::{Element, Exec, Isa};
-use support::{THREADS, Values, same_bits, sequential};
-use ulp::{all_f32, ulp};
 
 /// Measured over all 2³² inputs of f32 on AVX-512: 0.981 and 0.840.
 const MAX_EXP_ULP: f64 = 1.0;
@@ -20,7 +18,7 @@ fn limit(exec: &Exec, fused: f64) -> f64 {
 
 type Function<T> = fn(&Exec, &[T], &mut [T]) -> Result<(), roofline::Error>;
 
-fn worst<T: Element>(exec: &Exec, x: &[T], f: Function<T>, oracle: impl Fn(f64) -> ulp::Pair) -> (f64, T) {
+fn worst<T: Element>(exec: &Exec, x: &[T], f: Function<T>, oracle: impl Fn(f64) -> Pair) -> (f64, T) {
     let mut y = vec![T::ZERO; x.len()];
     f(exec, x, &mut y).unwrap();
     let errors = x.iter().zip(&y).map(|(&x, &y)| (ulp(y, oracle(x.to_f64())), x));
@@ -30,7 +28,7 @@ fn worst<T: Element>(exec: &Exec, x: &[T], f: Function<T>, oracle: impl Fn(f64) 
 #[test]
 fn f32_errors_stay_below_their_limits() {
     let x = all_f32(3989);
-    for exec in sequential() {
+    for exec in sequential_execs() {
         let (error, at) = worst(&exec, &x, |exec, x, y| exec.exp(x, y), |x| (x.exp(), 0.0));
         assert!(error <= limit(&exec, MAX_EXP_ULP), "{exec:?} exp({at:e}) is {error} ULP off");
         let (error, at) = worst(&exec, &x, |exec, x, y| exec.log(x, y), |x| (x.ln(), 0.0));
@@ -54,9 +52,9 @@ fn f32_errors_stay_below_their_limits_everywhere() {
 /// f64 against std, which is itself up to an ULP off: a loose bound, and the identity ln eˣ = x within it.
 #[test]
 fn f64_errors_stay_below_their_limits() {
-    let mut values = Values::new(21);
-    let mut x: Vec<f64> = (0..100_000).map(|_| 745.0 * values.next::<f64>()).collect();
-    x.extend((0..100_000).map(|_| values.next::<f64>()));
+    let mut values = Rng::new(21);
+    let mut x: Vec<f64> = (0..100_000).map(|_| 745.0 * values.value::<f64>()).collect();
+    x.extend((0..100_000).map(|_| values.value::<f64>()));
     x.extend([
         0.0,
         -0.0,
@@ -71,7 +69,7 @@ fn f64_errors_stay_below_their_limits() {
         5e-324,
         1e-300,
     ]);
-    for exec in sequential() {
+    for exec in sequential_execs() {
         let bound = 1.0 + limit(&exec, MAX_EXP_ULP);
         let (error, at) = worst(&exec, &x, |exec, x, y| exec.exp(x, y), |x| (x.exp(), 0.0));
         assert!(error <= bound, "{exec:?} exp({at:e}) is {error} ULP off");
@@ -83,7 +81,7 @@ fn f64_errors_stay_below_their_limits() {
 
 #[test]
 fn special_values() {
-    for exec in sequential() {
+    for exec in sequential_execs() {
         let mut y = [0.0_f32; 5];
         exec.exp(&[0.0, f32::NEG_INFINITY, f32::INFINITY, 89.0, -104.0], &mut y).unwrap();
         assert_eq!(y, [1.0, 0.0, f32::INFINITY, f32::INFINITY, 0.0]);
@@ -100,8 +98,8 @@ fn special_values() {
 /// The value at an index depends on the input there alone: not on the length, the position or the neighbours.
 #[test]
 fn position_and_length_do_not_matter() {
-    let x: Vec<f32> = Values::new(22).vec(100);
-    for exec in sequential() {
+    let x: Vec<f32> = Rng::new(22).values(100);
+    for exec in sequential_execs() {
         let mut whole = vec![0.0; 100];
         exec.exp(&x, &mut whole).unwrap();
         for start in 0..17 {
@@ -118,9 +116,9 @@ fn position_and_length_do_not_matter() {
 /// Long enough for three threads (2¹⁹ elements each).
 #[test]
 fn same_bits_on_any_threads_and_instruction_set() {
-    let x: Vec<f32> = Values::new(23).vec((3 << 19) + 5);
+    let x: Vec<f32> = Rng::new(23).values((3 << 19) + 5);
     let mut first: Option<Vec<f32>> = None;
-    for exec in same_bits() {
+    for exec in fma_execs() {
         for threads in THREADS {
             let mut y = vec![0.0; x.len()];
             exec.with_threads(threads).unwrap().exp(&x, &mut y).unwrap();
@@ -131,7 +129,7 @@ fn same_bits_on_any_threads_and_instruction_set() {
 
 #[test]
 fn axpy_rounds_once_and_lengths_must_agree() {
-    for exec in same_bits() {
+    for exec in fma_execs() {
         let mut y = [-1.0 - f32::EPSILON];
         exec.axpy(1.0 + f32::EPSILON, &[1.0 + f32::EPSILON], &mut y).unwrap();
         // (1 + ε)² − (1 + ε) = ε + ε², which two roundings would lose.

@@ -1,199 +1,74 @@
-//! GEMM against the oracle, on every instruction set of the machine.
+//! GEMM swept: every size of tile, every block boundary, every layout; and promise 2, the same bits.
 
-mod support;
+#[macro_use]
+mod common;
 
-use support::{Product, Strides, THREADS, Values, same_bits, sequential};
-use roofline::{Activation, Element, Epilogue, Exec, Mat, MatMut, MatRef};
+use common::gemm::{Case, Expected};
+use common::strided::{Layout, Strided};
+use common::{Float, Rng, assert_same_bits, execs, sequential_execs};
+use roofline::{Activation, Element, MatMut, MatRef};
 
-/// Steps of k in one block: 512 `f32` or 256 `f64`.
+both_types!(
+    every_size_of_tile,
+    every_boundary_of_k,
+    every_block_of_columns,
+    every_layout,
+    packed_operands,
+    vectors,
+    long_k,
+    integers_are_exact,
+    epilogues,
+    same_bits_by_columns,
+    same_bits_by_rows,
+    same_bits_of_dot_products,
+    same_bits_at_every_offset,
+);
+
+/// Steps of k in one FMA chain, as `src/kernels/gemm/blocking.rs` has it.
 fn kc<T: Element>() -> usize {
     32 * T::LANES
 }
 
-/// α and β with every meaning of their own.
-const SCALARS: [(f64, f64); 7] = [(1.0, 0.0), (1.0, 1.0), (-0.5, 2.0), (2.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, -0.5)];
+/// Multiply–adds from which a call forks once more, as `src/gemm.rs` has it.
+const WORK_PER_THREAD: usize = 1 << 24;
 
-/// One product with strides, scalars and bias drawn from `values`: checked against the oracle, and every element of memory
-/// that is no element of C must keep its bits. Where β = 0, C holds NaN before.
-fn check<T: Element>(exec: &Exec, (m, n, k): (usize, usize, usize), values: &mut Values) {
-    let mut strides = |shape| {
-        let (step, gap) = ([1, 1, 1, 2, 3][values.below(5)], values.below(4));
-        let negative = (values.below(6) == 0, values.below(6) == 0);
-        Strides::new(shape, values.below(2) == 1, gap, step, negative)
-    };
-    let (sa, sb, sc) = (strides((m, k)), strides((k, n)), strides((m, n)));
-    let (alpha, beta) = SCALARS[values.below(SCALARS.len())];
-    let (alpha, beta) = (T::from_f64(alpha), T::from_f64(beta));
-    let (a, b) = (values.vec::<T>(sa.len), values.vec::<T>(sb.len));
-    let before = if beta == T::ZERO { vec![T::from_f64(f64::NAN); sc.len] } else { values.vec::<T>(sc.len) };
-    let bias = values.vec::<T>(n);
-    let bias = (values.below(2) == 1).then_some(&bias[..]);
-
-    let mut after = before.clone();
-    let (va, vb) = (sa.view(&a, m, k), sb.view(&b, k, n));
-    let epilogue = Epilogue { bias, activation: Activation::Identity };
-    exec.gemm_with(alpha, va, vb, beta, sc.view_mut(&mut after, m, n), epilogue).expect("the shapes agree");
-
-    let what = format!("{} {exec:?} {m}×{n}×{k} α {alpha} β {beta} A {sa:?} B {sb:?} C {sc:?}", T::NAME);
-    Product { alpha, a: va, b: vb, beta, before: sc.view(&before, m, n), bias }.assert(sc.view(&after, m, n), &what);
-    let mut gaps = after;
-    let mut old = before;
-    for data in [&mut gaps, &mut old] {
-        let mut elements = sc.view_mut(data, m, n);
-        for i in 0..m {
-            (0..n).for_each(|j| elements.set(i, j, T::ZERO).expect("inside"));
-        }
-    }
-    for (at, (x, y)) in gaps.iter().zip(&old).enumerate() {
-        assert_eq!(x.to_f64().to_bits(), y.to_f64().to_bits(), "{what}: element {at} of memory is none of C");
-    }
+/// The layouts of A, B and C with each of them transposed or not.
+fn transpositions() -> impl Iterator<Item = [Layout; 3]> {
+    let layout = |by_columns: bool| if by_columns { Layout::COLS } else { Layout::ROWS };
+    (0..8).map(move |bits: u32| [0, 1, 2].map(|operand| layout(bits >> operand & 1 == 1)))
 }
 
-fn every_edge<T: Element>() {
-    let mut values = Values::new(1);
-    let columns: Vec<usize> =
-        (1..=3 * T::LANES + 1).chain([4, 5, 6, 7, 8, 9, 12, 13].map(|v| v * T::LANES - 3)).collect();
-    for exec in sequential() {
-        for m in 1..=17 {
-            for &n in &columns {
-                check::<T>(&exec, (m, n, 1 + values.below(20)), &mut values);
-            }
-        }
-    }
+/// The first `rows` × `cols` of a dense matrix, in memory of exactly that size.
+fn corner<T: Float>(layout: Layout, rows: usize, cols: usize, whole: &Strided<T>) -> Strided<T> {
+    Strided::new(layout, rows, cols, |i, j| whole.get(i, j))
 }
 
-#[test]
-fn every_row_and_column_edge_of_every_tile() {
-    every_edge::<f32>();
-    every_edge::<f64>();
-}
-
-fn every_block<T: Element>() {
-    let mut values = Values::new(2);
-    let (kc, lanes) = (kc::<T>(), T::LANES);
-    let ks = [0, 1, 2, lanes - 1, lanes, lanes + 1, 16, 17, kc - 1, kc, kc + 1, 2 * kc - 1, 2 * kc, 2 * kc + 1];
-    for exec in sequential() {
-        for k in ks {
-            for (m, n) in [(1, 1), (1, 70), (70, 1), (3, 33), (13, 10), (33, 31), (130, 20), (6, 400)] {
-                check::<T>(&exec, (m, n, k), &mut values);
-                check::<T>(&exec, (m, n, k), &mut values);
-            }
-        }
-    }
-}
-
-#[test]
-fn every_block_boundary_of_k() {
-    every_block::<f32>();
-    every_block::<f64>();
-}
-
-/// Large enough for packing and for more than one block of columns.
-#[test]
-fn packed_blocks() {
-    let mut values = Values::new(3);
-    for exec in sequential() {
-        for shape in [(130, 1024, 520), (140, 800, 700), (40, 512, 300), (33, 65, 257)] {
-            check::<f32>(&exec, shape, &mut values);
-            check::<f64>(&exec, shape, &mut values);
-        }
-    }
-}
-
-#[test]
-fn a_long_chain_keeps_the_bound() {
-    let k = 100_000;
-    let mut values = Values::new(4);
-    for exec in sequential() {
-        for (m, n) in [(1, 1), (2, 17), (9, 3)] {
-            check::<f32>(&exec, (m, n, k), &mut values);
-        }
-    }
-}
-
-/// Products and sums of small integers are exact, in any order.
-#[test]
-fn integers_are_exact() {
-    let (m, n, k) = (37, 41, 1000);
-    let a = Mat::<f32>::from_fn(m, k, |i, p| ((i * 7 + p * 3) % 17) as f32 - 8.0);
-    let b = Mat::<f32>::from_fn(k, n, |p, j| ((p * 5 + j) % 13) as f32 - 6.0);
-    for exec in sequential() {
-        let mut c = Mat::zeros(m, n);
-        exec.gemm(1.0, a.as_ref(), b.as_ref(), 0.0, c.as_mut()).unwrap();
-        for i in 0..m {
-            for j in 0..n {
-                let exact: f32 = (0..k).map(|p| a.as_slice()[i * k + p] * b.as_slice()[p * n + j]).sum();
-                assert_eq!(c.as_slice()[i * n + j], exact, "{exec:?} ({i}, {j})");
-            }
-        }
-    }
-}
-
-#[test]
-fn nothing_is_computed_without_elements() {
-    for exec in sequential() {
-        for (m, n, k) in [(0, 0, 0), (0, 5, 3), (5, 0, 3), (5, 3, 0), (0, 5, 0), (5, 0, 0), (0, 0, 7)] {
-            check::<f64>(&exec, (m, n, k), &mut Values::new(5));
-        }
-    }
-}
-
-/// α = 0 or k = 0: A and B are not read, so NaN and ∞ in them do not reach C.
-#[test]
-fn alpha_zero_does_not_read_a_or_b() {
-    let poison = [f32::NAN, f32::INFINITY, f32::NAN, f32::NAN, f32::NEG_INFINITY, f32::NAN];
-    for exec in sequential() {
-        let (a, b) = (MatRef::from_slice(&poison, 2, 3).unwrap(), MatRef::from_slice(&poison, 3, 2).unwrap());
-        let mut c = [1.0, 2.0, 3.0, 4.0];
-        exec.gemm(0.0, a, b, 0.5, MatMut::from_slice(&mut c, 2, 2).unwrap()).unwrap();
-        assert_eq!(c, [0.5, 1.0, 1.5, 2.0]);
-        exec.gemm(0.0, a, b, 0.0, MatMut::from_slice(&mut c, 2, 2).unwrap()).unwrap();
-        assert_eq!(c, [0.0; 4]);
-    }
-}
-
-#[test]
-fn nan_and_infinity_propagate() {
-    for exec in sequential() {
-        let a = Mat::from_fn(9, 40, |i, p| if (i, p) == (4, 20) { f64::NAN } else { 1.0 });
-        let b = Mat::from_fn(40, 21, |p, j| if (p, j) == (7, 13) { f64::INFINITY } else { 1.0 });
-        let mut c = Mat::zeros(9, 21);
-        exec.gemm(1.0, a.as_ref(), b.as_ref(), 0.0, c.as_mut()).unwrap();
-        for (at, &x) in c.as_slice().iter().enumerate() {
-            match (at / 21, at % 21) {
-                (4, _) => assert!(x.is_nan()),
-                (_, 13) => assert_eq!(x, f64::INFINITY),
-                _ => assert_eq!(x, 40.0),
-            }
-        }
-    }
-}
-
-/// The epilogue gives what the functions give one after the other, to the bit.
-#[test]
-fn epilogue_is_product_then_bias_then_activation() {
-    let mut values = Values::new(6);
-    for exec in sequential() {
-        for (m, n, k) in [(1, 10, 784), (7, 33, 20), (64, 50, 600), (3, 130, 5)] {
-            let (a, b) = (values.vec::<f32>(m * k), values.vec::<f32>(k * n));
-            let bias = values.vec::<f32>(n);
-            let (a, b) = (MatRef::from_slice(&a, m, k).unwrap(), MatRef::from_slice(&b, k, n).unwrap());
-            let mut plain = Mat::zeros(m, n);
-            exec.gemm(0.1, a, b, 0.0, plain.as_mut()).unwrap();
-            let shifted = Mat::from_fn(m, n, |i, j| plain.as_slice()[i * n + j] + bias[j]);
-            for activation in [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
-                let mut expected = shifted.clone();
-                exec.activation_inplace(activation, expected.as_mut_slice()).unwrap();
-                let epilogue = Epilogue { bias: Some(&bias), activation };
-                let mut rows = Mat::zeros(m, n);
-                exec.gemm_with(0.1, a, b, 0.0, rows.as_mut(), epilogue).unwrap();
-                let mut cols = Mat::zeros(n, m);
-                exec.gemm_with(0.1, a, b, 0.0, cols.as_mut().t(), epilogue).unwrap();
-                for i in 0..m {
-                    for j in 0..n {
-                        let (row, col) = (rows.as_slice()[i * n + j], cols.as_slice()[j * m + i]);
-                        assert_eq!(row, expected.as_slice()[i * n + j], "{exec:?} {activation:?} ({i}, {j})");
-                        assert!((col - row).abs() <= 1e-4, "{exec:?} {activation:?} column-major ({i}, {j})");
+/// Each product of m ≤ 17 rows by n ≤ 13 vectors and one column, so that every tile runs whole and masked: all of them are
+/// corners of one product, and so of one oracle. Where β is 0, C holds NaN.
+fn every_size_of_tile<T: Float>() {
+    let mut rng = Rng::new(1);
+    // Short chains take other tiles than long ones.
+    for (k, alpha, beta) in [(3, 1.0, 0.0), (17, -0.5, 2.0)] {
+        let whole = Case::<T>::new((17, 13 * T::LANES + 1, k), [Layout::ROWS; 3], &mut rng);
+        let whole = whole.scaled(alpha, beta, &mut rng);
+        let expected: Vec<Vec<Expected>> =
+            (0..whole.c.rows).map(|i| (0..whole.c.cols).map(|j| whole.expected(i, j)).collect()).collect();
+        for m in 1..=whole.c.rows {
+            for n in 1..=whole.c.cols {
+                for [a, b, c] in transpositions() {
+                    let case = Case {
+                        a: corner(a, m, k, &whole.a),
+                        b: corner(b, k, n, &whole.b),
+                        c: corner(c, m, n, &whole.c),
+                        ..whole.clone()
+                    };
+                    for exec in sequential_execs() {
+                        let result = case.run(exec);
+                        for i in 0..m {
+                            for j in 0..n {
+                                case.check_element(exec, &result, (i, j), expected[i][j]);
+                            }
+                        }
                     }
                 }
             }
@@ -201,65 +76,181 @@ fn epilogue_is_product_then_bias_then_activation() {
     }
 }
 
-/// Work enough to fork (2 · 2²⁴ multiply–adds), cut by rows and by columns, packed and not, tiles and dot products.
-#[test]
-fn same_bits_on_any_threads_and_instruction_set() {
-    for (m, n, k) in [(330, 352, 300), (2100, 16, 1000), (16, 2100, 1000), (2, 4200, 4097)] {
-        let mut values = Values::new(7);
-        let (a, b) = (values.vec::<f32>(m * k), values.vec::<f32>(n * k));
-        for (ta, tb) in [(false, false), (true, false), (false, true)] {
-            let view = |data, rows, cols, transposed| {
-                if transposed {
-                    MatRef::from_slice(data, cols, rows).unwrap().t()
-                } else {
-                    MatRef::from_slice(data, rows, cols).unwrap()
-                }
-            };
-            let mut first: Option<Mat<f32>> = None;
-            for exec in same_bits() {
-                for threads in THREADS {
-                    let exec = exec.with_threads(threads).unwrap();
-                    let mut c = Mat::zeros(m, n);
-                    exec.gemm(1.5, view(&a[..], m, k, ta), view(&b[..], k, n, tb), 0.0, c.as_mut()).unwrap();
-                    let first = first.get_or_insert_with(|| c.clone());
-                    assert!(first.as_slice() == c.as_slice(), "{exec:?} {m}×{n}×{k} {ta} {tb}");
+fn every_boundary_of_k<T: Float>() {
+    let (kc, mut rng) = (kc::<T>(), Rng::new(2));
+    let one_step = [0, 1, 2, T::LANES - 1, T::LANES, T::LANES + 1];
+    for k in one_step.into_iter().chain([kc - 1, kc, kc + 1, 2 * kc, 2 * kc + 1]) {
+        for (m, n) in [(1, 1), (1, 19), (3, 2), (7, 33), (13, 26)] {
+            for layouts in transpositions() {
+                let (alpha, beta) = if k % 2 == 0 { (1.0, 0.0) } else { (-0.5, 2.0) };
+                Case::<T>::new((m, n, k), layouts, &mut rng).scaled(alpha, beta, &mut rng).verify(&sequential_execs());
+            }
+        }
+    }
+}
+
+/// B is taken in blocks of at most 384 columns.
+fn every_block_of_columns<T: Float>() {
+    let mut rng = Rng::new(3);
+    for n in [335, 336, 337, 383, 384, 385, 767, 768, 769] {
+        for (m, k) in [(7, 5), (9, kc::<T>() + 1)] {
+            for b in [Layout::ROWS, Layout::COLS] {
+                let layouts = [Layout::ROWS, b, Layout::ROWS];
+                let case = Case::<T>::new((m, n, k), layouts, &mut rng).scaled(2.0, 1.0, &mut rng);
+                case.verify_sample(&sequential_execs(), 100, &mut rng);
+            }
+        }
+    }
+}
+
+/// Padding, negative strides and no unit stride, in every combination over A, B and C; canaries lie in the gaps.
+fn every_layout<T: Float>() {
+    let mut rng = Rng::new(4);
+    for a in Layout::ALL {
+        for b in Layout::ALL {
+            for c in Layout::ALL {
+                for (shape, beta) in [((5, 2 * T::LANES + 3, 4), 0.0), ((T::LANES + 1, 3, 18), -0.5)] {
+                    Case::<T>::new(shape, [a, b, c], &mut rng).scaled(2.0, beta, &mut rng).verify(&sequential_execs());
                 }
             }
         }
     }
 }
 
-/// A result depends neither on where its operands begin nor on what lies around them.
-#[test]
-fn same_bits_at_any_address() {
-    let (m, n, k) = (13, 37, 50);
-    let mut values = Values::new(8);
-    let (a, b) = (values.vec::<f64>(m * k), values.vec::<f64>(k * n));
-    for exec in sequential() {
-        let mut first: Option<Vec<f64>> = None;
-        for offset in 0..16 {
-            let shift = |data: &[f64]| [vec![f64::NAN; offset], data.to_vec()].concat();
-            let (a, b, mut c) = (shift(&a), shift(&b), vec![f64::NAN; offset + m * n]);
-            let (va, vb) =
-                (MatRef::from_slice(&a[offset..], m, k).unwrap(), MatRef::from_slice(&b[offset..], k, n).unwrap());
-            exec.gemm(1.0, va, vb, 0.0, MatMut::from_slice(&mut c[offset..], m, n).unwrap()).unwrap();
-            let c = c.split_off(offset);
-            assert_eq!(first.get_or_insert_with(|| c.clone()), &c, "{exec:?} offset {offset}");
+/// The shapes and strides for which B is copied first.
+fn packed_operands<T: Float>() {
+    let mut rng = Rng::new(5);
+    let elements = |bytes: usize| bytes / size_of::<T>();
+    let aliased = |cols: usize| Layout { pad: elements(4096) - cols, ..Layout::ROWS };
+    let cases = [
+        // Narrow tiles over more than 64 KiB of B.
+        ((33, T::LANES + 3, elements(4096)), Layout::ROWS),
+        // Rows of B a multiple of 4 KiB apart.
+        ((32, 100, 70), aliased(100)),
+        ((40, 17, kc::<T>() + 3), aliased(17)),
+        // A B of 2 MiB or more, and one without unit stride.
+        ((128, elements(4096), kc::<T>() + 9), Layout::ROWS),
+        ((33, 130, 90), Layout { gap: 1, ..Layout::ROWS }),
+        ((33, 131, 90), Layout { flip_rows: true, ..Layout::COLS }),
+    ];
+    for (shape, b) in cases {
+        for c in [Layout::ROWS, Layout { pad: 7, ..Layout::COLS }, Layout { gap: 1, ..Layout::ROWS }] {
+            let case = Case::<T>::new(shape, [Layout::ROWS, b, c], &mut rng).scaled(0.75, 1.0, &mut rng);
+            case.verify_sample(&sequential_execs(), 200, &mut rng);
         }
     }
 }
 
-#[test]
-fn raw_pointers_with_negative_strides() {
-    let (a, b) = ([1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]);
-    let mut c = [0.0; 4];
-    for exec in sequential() {
-        // A's rows upside down: [3 4; 1 2] · [10 20; 30 40].
-        // SAFETY: all addresses lie within the arrays.
-        unsafe {
-            let a = a.as_ptr().add(2);
-            exec.gemm_raw(2, 2, 2, 1.0, a, -2, 1, b.as_ptr(), 2, 1, 0.0, c.as_mut_ptr(), 2, 1).unwrap();
+/// A row, a column, both: where the rival paths (dot products, one-row tiles) lie close together.
+fn vectors<T: Float>() {
+    let mut rng = Rng::new(6);
+    for (m, n, k) in [(1, 300, 200), (300, 1, 200), (1, 1, 3000), (200, 300, 1), (4, 1, 999), (1, 5, 999)] {
+        for layouts in transpositions() {
+            let case = Case::<T>::new((m, n, k), layouts, &mut rng).scaled(-0.5, 2.0, &mut rng);
+            case.verify_sample(&sequential_execs(), 100, &mut rng);
         }
-        assert_eq!(c, [150.0, 220.0, 70.0, 100.0]);
+    }
+}
+
+fn long_k<T: Float>() {
+    let mut rng = Rng::new(7);
+    for layouts in transpositions() {
+        Case::<T>::new((3, 5, 100_000), layouts, &mut rng).verify(&sequential_execs());
+    }
+}
+
+/// Sums below 2²⁴ have one value, whatever the order.
+fn integers_are_exact<T: Float>() {
+    let mut rng = Rng::new(8);
+    for (m, n, k) in [(6, 6, 6), (31, 50, 600), (100, 10, 1030)] {
+        for layouts @ [a, b, c] in transpositions() {
+            let mut case = Case::<T>::new((m, n, k), layouts, &mut rng).scaled(-0.5, 2.0, &mut rng);
+            case.a = Strided::new(a, m, k, |_, _| rng.integer());
+            case.b = Strided::new(b, k, n, |_, _| rng.integer());
+            case.c = Strided::new(c, m, n, |_, _| rng.integer());
+            for exec in sequential_execs() {
+                let result = case.run(exec);
+                for _ in 0..100 {
+                    let (i, j) = (rng.below(m), rng.below(n));
+                    let exact = Expected { bound: 0.0, ..case.expected(i, j) };
+                    case.check_element(exec, &result, (i, j), exact);
+                }
+            }
+        }
+    }
+}
+
+/// Bias and activation, over one block of k and over two, on every kind of C.
+fn epilogues<T: Float>() {
+    let mut rng = Rng::new(9);
+    let activations = [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh];
+    for activation in activations {
+        for c in Layout::ALL {
+            for b in [Layout::ROWS, Layout::COLS] {
+                for shape in [(1, 1, 1), (9, 2 * T::LANES + 5, 0), (T::LANES + 2, 11, 40), (4, 37, kc::<T>() + 1)] {
+                    let case = Case::<T>::new(shape, [Layout::ROWS, b, c], &mut rng);
+                    let case = case.scaled(0.5, -0.5, &mut rng).finished(activation, &mut rng);
+                    Case { bias: None, ..case.clone() }.verify(&sequential_execs());
+                    case.verify(&sequential_execs());
+                }
+            }
+        }
+    }
+}
+
+/// Enough columns that threads share them out; work enough for seven.
+fn same_bits_by_columns<T: Float>() {
+    let mut rng = Rng::new(10);
+    let shape @ (m, n, k) = (251, 1103, 431);
+    assert!(m * n * k >= 7 * WORK_PER_THREAD);
+    let plain = Case::<T>::new(shape, [Layout::ROWS; 3], &mut rng);
+    plain.verify_sample(&execs(), 200, &mut rng);
+    let layouts = [Layout::COLS, Layout { pad: 1, ..Layout::COLS }, Layout { pad: 5, ..Layout::ROWS }];
+    let full = Case::<T>::new(shape, layouts, &mut rng).scaled(-0.5, 2.0, &mut rng);
+    full.finished(Activation::Tanh, &mut rng).verify_sample(&execs(), 200, &mut rng);
+}
+
+/// Few columns: threads share rows.
+fn same_bits_by_rows<T: Float>() {
+    let mut rng = Rng::new(11);
+    let shape @ (m, n, k) = (1777, 67, 997);
+    assert!(m * n * k >= 7 * WORK_PER_THREAD);
+    for c in [Layout::ROWS, Layout { gap: 1, ..Layout::COLS }] {
+        let case = Case::<T>::new(shape, [Layout::ROWS, Layout::ROWS, c], &mut rng);
+        case.finished(Activation::Relu, &mut rng).verify_sample(&execs(), 200, &mut rng);
+    }
+}
+
+/// Few rows against contiguous columns; work enough for three.
+fn same_bits_of_dot_products<T: Float>() {
+    let mut rng = Rng::new(12);
+    let shape @ (m, n, k) = (7, 1301, 5600);
+    assert!(m * n * k >= 3 * WORK_PER_THREAD);
+    let case = Case::<T>::new(shape, [Layout::ROWS, Layout::COLS, Layout::ROWS], &mut rng);
+    case.finished(Activation::Sigmoid, &mut rng).verify_sample(&execs(), 200, &mut rng);
+}
+
+/// The same operands at every distance from a cache line.
+fn same_bits_at_every_offset<T: Float>() {
+    let mut rng = Rng::new(13);
+    for (m, n, k) in [(7, 41, 33), (3, 9, 100)] {
+        for b_by_columns in [false, true] {
+            let (a, b): (Vec<T>, Vec<T>) = (rng.values(m * k), rng.values(k * n));
+            let (b_row, b_col) = if b_by_columns { (1, k as isize) } else { (n as isize, 1) };
+            let mut results = Vec::new();
+            for offset in 0..16 {
+                let shifted = |x: &[T]| [&vec![T::CANARY; offset], x].concat();
+                let (a, b, mut c) = (shifted(&a), shifted(&b), vec![T::CANARY; offset + m * n]);
+                for exec in sequential_execs() {
+                    let a = MatRef::from_slice(&a[offset..], m, k).unwrap();
+                    let b = MatRef::from_slice_with_strides(&b[offset..], k, n, b_row, b_col).unwrap();
+                    let out = MatMut::from_slice(&mut c[offset..], m, n).unwrap();
+                    exec.gemm(T::from_f64(0.3), a, b, T::ZERO, out).unwrap();
+                    assert!(c[..offset].iter().all(|x| x.bits() == T::CANARY.bits()), "wrote before C");
+                    results.push((exec, c[offset..].to_vec()));
+                }
+            }
+            assert_same_bits("shifted operands", &results);
+        }
     }
 }

@@ -1,30 +1,35 @@
 //! Gradients of whole networks against difference quotients, and the check against gradients that are wrong.
 
-mod support;
+mod common;
 
+use common::{Rng, sequential_execs};
 use roofline::nn::{Differentiable, GradientReport, Init, Mlp, Objective, Optimizer, Verdict, gradient_check};
 use roofline::{Activation, Error, Exec, Mat};
 use std::ops::Range;
-use support::{Values, sequential};
 
 const INPUTS: usize = 6;
-const CLASSES: usize = 4;
+const CLASSES: usize = 2;
 
+/// Examples of which the largest of the first inputs is the class: something to learn, so that gradients are well above
+/// the rounding of the cost, 1e-16/ε on each component.
 fn batch(m: usize) -> (Mat<f64>, Vec<usize>) {
-    let mut values = Values::new(11);
-    let x = Mat::from_fn(m, INPUTS, |_, _| values.next());
-    (x, (0..m).map(|i| (i * 7) % CLASSES).collect())
+    let mut values = Rng::new(11);
+    let x = Mat::from_fn(m, INPUTS, |_, _| 3.0 * values.value::<f64>());
+    let class = |row: &[f64]| (0..CLASSES).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("classes");
+    let labels = x.as_slice().chunks(INPUTS).map(class).collect();
+    (x, labels)
 }
 
 fn network(hidden: &[usize], activation: Activation, exec: Exec) -> Mlp<f64> {
     let builder = hidden.iter().fold(Mlp::<f64>::builder(INPUTS), |builder, &units| builder.dense(units, activation));
-    builder.softmax(CLASSES).seed(5).exec(exec).build().unwrap()
+    builder.softmax(CLASSES).init(Init::He).seed(7).exec(exec).build().unwrap()
 }
 
-/// ReLU is among them: none of these batches and seeds brings a unit within ε of its kink, or the check would not be great.
+/// ReLU is among them: with this seed no unit comes within ε of its kink. And with it no gradient is so small that the rounding
+/// of the cost (which two seeds in five show as 1.1e-7 to 1.7e-7 in a first layer) hides it.
 #[test]
 fn every_network_is_great_at_initialisation_and_after_training() {
-    for exec in sequential() {
+    for exec in sequential_execs() {
         for activation in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
             for hidden in [&[][..], &[7], &[9, 5]] {
                 for m in [1, 7, 33] {

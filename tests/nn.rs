@@ -1,10 +1,10 @@
 //! The trainer: networks against plain loops, mini-batches, learning, and the same bits on any threads.
 
-mod support;
+mod common;
 
+use common::{Rng, fma_execs, sequential_execs};
 use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
 use roofline::{Activation, Error, Exec, Mat, MatRef};
-use support::{Values, same_bits, sequential};
 
 /// Sums of a few dozen terms around 1 in f64.
 const TOLERANCE: f64 = 1e-13;
@@ -38,11 +38,11 @@ const RANGES: [std::ops::Range<usize>; 4] = [0..20, 24..29, 32..47, 48..51];
 
 #[test]
 fn a_step_is_what_plain_loops_compute() {
-    for exec in sequential() {
+    for exec in sequential_execs() {
         for m in [1, 6, 40, 3] {
-            let mut values = Values::new(61);
+            let mut values = Rng::new(61);
             let x: Vec<[f64; 4]> =
-                (0..m).map(|_| [values.next(), values.next(), values.next(), values.next()]).collect();
+                (0..m).map(|_| [values.value(), values.value(), values.value(), values.value()]).collect();
             let labels: Vec<usize> = (0..m).map(|i| i % 3).collect();
             let mut net =
                 Mlp::<f64>::builder(4).dense(5, Activation::Tanh).softmax(3).seed(9).exec(exec).build().unwrap();
@@ -99,11 +99,11 @@ fn each_optimizer_learns() {
 #[test]
 fn same_bits_on_any_threads_and_instruction_set() {
     let (m, inputs) = (256, 512);
-    let mut values = Values::new(62);
-    let x = Mat::from_fn(m, inputs, |_, _| values.next::<f32>());
+    let mut values = Rng::new(62);
+    let x = Mat::from_fn(m, inputs, |_, _| values.value::<f32>());
     let labels: Vec<usize> = (0..m).map(|i| i % 10).collect();
     let mut first: Option<(Vec<u64>, Vec<f32>)> = None;
-    for exec in same_bits() {
+    for exec in fma_execs() {
         for threads in [1, 2, 3] {
             let builder =
                 Mlp::<f32>::builder(inputs).dense(520, Activation::Relu).dense(64, Activation::Sigmoid).softmax(10);

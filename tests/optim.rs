@@ -1,9 +1,9 @@
 //! Optimizer updates against plain loops in f64.
 
-mod support;
+mod common;
 
+use common::{Rng, THREADS, fma_execs, sequential_execs};
 use roofline::{AdamState, Element, Exec, MomentumState};
-use support::{THREADS, Values, same_bits, sequential};
 
 const STEPS: usize = 50;
 /// Each step rounds a few times; 50 steps of 1e-2 on weights below 2.
@@ -48,11 +48,11 @@ impl Rule for Adam {
 }
 
 fn follow<T: Element>(len: usize, mut update: impl FnMut(&mut [T], &[T]), mut rule: impl FnMut() -> Box<dyn Rule>) {
-    let mut values = Values::new(51);
-    let mut w: Vec<T> = values.vec(len);
+    let mut values = Rng::new(51);
+    let mut w: Vec<T> = values.values(len);
     let mut exact: Vec<(f64, Box<dyn Rule>)> = w.iter().map(|w| (w.to_f64(), rule())).collect();
     for _ in 0..STEPS {
-        let dw: Vec<T> = values.vec(len);
+        let dw: Vec<T> = values.values(len);
         update(&mut w, &dw);
         for ((w, rule), dw) in exact.iter_mut().zip(&dw) {
             *w = rule.step(*w, dw.to_f64());
@@ -65,7 +65,7 @@ fn follow<T: Element>(len: usize, mut update: impl FnMut(&mut [T], &[T]), mut ru
 }
 
 fn follow_all<T: Element>() {
-    for exec in sequential() {
+    for exec in sequential_execs() {
         for len in [1, 7, 16, 33, 100] {
             follow::<T>(len, |w, dw| exec.sgd(w, dw, RATE).unwrap(), || Box::new(Sgd));
             let mut state = MomentumState::new(len);
@@ -90,7 +90,7 @@ fn fifty_steps_follow_the_formulas() {
 /// Bias correction: the first step is α·sign(dw), whatever the size of the gradient.
 #[test]
 fn the_first_adam_step_is_as_long_as_the_learning_rate() {
-    for exec in sequential() {
+    for exec in sequential_execs() {
         let (mut w, mut state) = ([0.0_f64; 4], AdamState::new(4));
         exec.adam(&mut w, &[1e-3, -1.0, 1e6, 0.0], &mut state, 0.1).unwrap();
         for (w, expected) in w.iter().zip([-0.1, 0.1, -0.1, 0.0]) {
@@ -101,8 +101,8 @@ fn the_first_adam_step_is_as_long_as_the_learning_rate() {
 
 #[test]
 fn no_learning_rate_leaves_the_parameters_alone() {
-    for exec in sequential() {
-        let before: Vec<f32> = Values::new(52).vec(50);
+    for exec in sequential_execs() {
+        let before: Vec<f32> = Rng::new(52).values(50);
         let (dw, mut w) = (vec![3.0; 50], before.clone());
         exec.sgd(&mut w, &dw, 0.0).unwrap();
         exec.momentum(&mut w, &dw, &mut MomentumState::new(50), 0.0).unwrap();
@@ -114,9 +114,9 @@ fn no_learning_rate_leaves_the_parameters_alone() {
 #[test]
 fn same_bits_on_any_threads_and_instruction_set() {
     let len = (3 << 19) + 7;
-    let dw: Vec<f32> = Values::new(53).vec(len);
+    let dw: Vec<f32> = Rng::new(53).values(len);
     let mut first: Option<Vec<f32>> = None;
-    for exec in same_bits() {
+    for exec in fma_execs() {
         for threads in THREADS {
             let (mut w, mut state) = (dw.clone(), AdamState::new(len));
             for _ in 0..3 {

@@ -1,9 +1,9 @@
 //! Softmax, log-softmax and cross-entropy by rows, against f64.
 
-mod support;
+mod common;
 
+use common::{Rng, THREADS, fma_execs, sequential_execs};
 use roofline::{Error, Exec, Mat, MatMut, MatRef};
-use support::{THREADS, Values, same_bits, sequential};
 
 /// e^(z − max) inherits the rounding of z − max: (3 + |z − max|)·ε, see the notes of the kernels' family.
 const SOFTMAX_EPSILONS: f64 = 4.0;
@@ -17,11 +17,11 @@ fn oracle(z: &[f32]) -> (Vec<f64>, f64) {
 
 #[test]
 fn probabilities_and_their_logarithms_match_the_oracle() {
-    let mut values = Values::new(41);
-    for exec in sequential() {
+    let mut values = Rng::new(41);
+    for exec in sequential_execs() {
         for cols in 1..=70 {
             for (scale, shift) in [(1.0, 0.0), (30.0, 0.0), (5.0, 1e4), (5.0, -1e4)] {
-                let z: Vec<f32> = values.vec::<f32>(3 * cols).iter().map(|z| scale * z + shift).collect();
+                let z: Vec<f32> = values.values::<f32>(3 * cols).iter().map(|z| scale * z + shift).collect();
                 let z = MatRef::from_slice(&z, 3, cols).unwrap();
                 let (mut y, mut log) = (Mat::zeros(3, cols), Mat::zeros(3, cols));
                 exec.softmax(z, y.as_mut()).unwrap();
@@ -57,7 +57,7 @@ fn probabilities_and_their_logarithms_match_the_oracle() {
 #[test]
 fn the_example_of_the_course_notes() {
     let z = [5.0, 2.0, -1.0, 3.0];
-    for exec in sequential() {
+    for exec in sequential_execs() {
         let mut y = [0.0_f64; 4];
         exec.softmax(MatRef::from_slice(&z, 1, 4).unwrap(), MatMut::from_slice(&mut y, 1, 4).unwrap()).unwrap();
         assert_eq!(y.map(|y| (y * 1000.0).round() / 1000.0), [0.842, 0.042, 0.002, 0.114]);
@@ -67,9 +67,9 @@ fn the_example_of_the_course_notes() {
 #[test]
 fn cross_entropy_is_the_mean_loss_and_its_slope() {
     let (m, classes, step) = (9, 13, 1e-6);
-    let mut z: Vec<f64> = Values::new(42).vec(m * classes);
+    let mut z: Vec<f64> = Rng::new(42).values(m * classes);
     let labels: Vec<usize> = (0..m).map(|i| (5 * i) % classes).collect();
-    for exec in sequential() {
+    for exec in sequential_execs() {
         let loss = |z: &[f64]| {
             let mut dz = Mat::zeros(m, classes);
             let loss =
@@ -101,8 +101,8 @@ fn cross_entropy_is_the_mean_loss_and_its_slope() {
 #[test]
 fn strides_do_not_matter() {
     let (m, n) = (5, 11);
-    let z: Vec<f32> = Values::new(43).vec(m * n);
-    for exec in sequential() {
+    let z: Vec<f32> = Rng::new(43).values(m * n);
+    for exec in sequential_execs() {
         let mut plain = Mat::zeros(m, n);
         exec.softmax(MatRef::from_slice(&z, m, n).unwrap(), plain.as_mut()).unwrap();
         for (row, col) in [(13, 1), (-13, 1), (2 * 12, 2), (1, 6), (-1, -7)] {
@@ -120,7 +120,7 @@ fn strides_do_not_matter() {
 
 #[test]
 fn nan_propagates_and_other_rows_do_not_see_it() {
-    for exec in sequential() {
+    for exec in sequential_execs() {
         let z = Mat::from_fn(3, 20, |i, j| if (i, j) == (1, 17) { f32::NAN } else { j as f32 });
         let mut y = Mat::zeros(3, 20);
         exec.softmax(z.as_ref(), y.as_mut()).unwrap();
@@ -134,10 +134,10 @@ fn nan_propagates_and_other_rows_do_not_see_it() {
 #[test]
 fn same_bits_on_any_threads_and_instruction_set() {
     let (m, n) = (40_003, 10);
-    let z: Vec<f32> = Values::new(44).vec(m * n);
+    let z: Vec<f32> = Rng::new(44).values(m * n);
     let labels: Vec<usize> = (0..m).map(|i| i % n).collect();
     let mut first: Option<(u64, Mat<f32>)> = None;
-    for exec in same_bits() {
+    for exec in fma_execs() {
         for threads in THREADS {
             let exec = exec.with_threads(threads).unwrap();
             let mut dz = Mat::zeros(m, n);

@@ -121,10 +121,9 @@ fn has_fma(token: Token) -> bool {
 fn specials<T: Scalar>() -> Vec<T> {
     let ordinary = [0.0, 1.0, 1.5, 0.1, 3.0, core::f64::consts::PI, 1e10, 123_456.789, 7.0e-3];
     let mut values: Vec<T> = ordinary.into_iter().map(number).collect();
-    let subnormal = T::MIN_NORMAL * number(0.37);
-    values.extend([T::MIN_POSITIVE, subnormal, T::MIN_NORMAL, T::MAX, T::INFINITY, T::NAN, T::ONE - T::EPSILON]);
-    let negative: Vec<T> = values.iter().map(|&x| -x).collect();
-    [values, negative].concat()
+    values.extend([T::MIN_POSITIVE, T::MIN_NORMAL * number(0.37), T::MIN_NORMAL, T::ONE - T::EPSILON]);
+    values.extend([T::MAX, T::INFINITY, T::NAN]);
+    values.iter().flat_map(|&x| [x, -x]).collect()
 }
 
 /// Each special value with each.
@@ -145,6 +144,8 @@ enum Op {
     Scale,
     Split,
     Zip,
+    /// Both results of one vector, in every lane.
+    SumMax,
 }
 
 struct OnLanes<T> {
@@ -170,6 +171,7 @@ impl<T: Element> Kernel<T> for OnLanes<T> {
             Op::Scale => (simd.scale(a, b), c),
             Op::Split => simd.split(a),
             Op::Zip => simd.zip(a, b),
+            Op::SumMax => (simd.splat(simd.sum(a)), simd.splat(simd.max_lane(a))),
         };
         [simd.lanes(first), simd.lanes(second)]
     }
@@ -183,9 +185,9 @@ fn check<T: Scalar>(token: Token, op: Op, arguments: &[[T; 3]], scalar: impl Fn(
         let found = T::dispatch(token, OnLanes { op, x });
         for lane in 0..T::LANES {
             let (found, expected) = ([found[0][lane], found[1][lane]], scalar(argument(lane)));
-            let what = || format!("{} {op:?}{:?} on {}", T::NAME, argument(lane), token.isa());
             let agree = same(found[0], expected[0]) && same(found[1], expected[1]);
-            assert!(agree, "{}: {found:?}, not {expected:?}", what());
+            let (x, isa) = (argument(lane), token.isa());
+            assert!(agree, "{} {op:?}{x:?} on {isa}: {found:?}, not {expected:?}", T::NAME);
         }
     }
 }
@@ -261,20 +263,6 @@ fn zip_interleaves<T: Scalar>(token: Token) {
     }
 }
 
-/// The lanes of a vector reduced, by the operations of the trait.
-struct Reduce<T>(Lanes<T>);
-
-impl<T: Element> Kernel<T> for Reduce<T> {
-    type Output = [T; 2];
-
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, simd: S) -> [T; 2] {
-        // SAFETY: sixteen lanes are a vector or more.
-        let v = unsafe { simd.load(self.0.as_ptr()) };
-        [simd.sum(v), simd.max_lane(v)]
-    }
-}
-
 /// Lane i with lane i + len/2, then the same of the half that is left.
 fn tree<T: Copy>(lanes: &[T], combine: &impl Fn(T, T) -> T) -> T {
     if let [one] = lanes {
@@ -291,7 +279,7 @@ fn sum_and_max_lane_follow_their_tree<T: Scalar>(token: Token) {
     let uneven = |shift: usize| from_fn(|i| number::<T>(power((i * 5 + shift) as i32 * 7 % 23) * (1.1 + i as f64)));
     for shift in 0..specials.len() {
         for x in [uneven(shift), from_fn(|i| specials[(i + shift) % specials.len()]), ramp(shift as f64)] {
-            let [sum, max] = T::dispatch(token, Reduce(x));
+            let [[sum, ..], [max, ..]] = T::dispatch(token, OnLanes { op: Op::SumMax, x: [x; 3] });
             let lanes = &x[..T::LANES];
             assert!(same(sum, tree(lanes, &|a, b| a + b)), "sum of {lanes:?} on {}: {sum:?}", token.isa());
             assert!(same(max, tree(lanes, &|a, b| if a > b { a } else { b })), "max_lane of {lanes:?}: {max:?}");
@@ -311,21 +299,18 @@ enum Access<T> {
     Prefetch,
 }
 
-struct Touch<T> {
-    p: *mut T,
-    access: Access<T>,
-}
+struct Touch<T>(*mut T, Access<T>);
 
 impl<T: Element> Kernel<T> for Touch<T> {
     type Output = Lanes<T>;
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) -> Lanes<T> {
-        let p = self.p;
+        let Touch(p, access) = self;
         // SAFETY: each test gives memory for the lanes that its access touches.
         unsafe {
             let ramp = simd.load(ramp(1.0).as_ptr());
-            match self.access {
+            match access {
                 Access::Splat(x) => return simd.lanes(simd.splat(x)),
                 Access::Copy(to) => simd.store(to, simd.load(p)),
                 Access::LoadFirst(n) => return simd.lanes(simd.load_masked(simd.first(n), p)),
@@ -339,7 +324,7 @@ impl<T: Element> Kernel<T> for Touch<T> {
 }
 
 fn touch<T: Element>(token: Token, p: *mut T, access: Access<T>) -> Lanes<T> {
-    T::dispatch(token, Touch { p, access })
+    T::dispatch(token, Touch(p, access))
 }
 
 fn splat_load_store_and_lanes<T: Scalar>(token: Token) {
