@@ -55,11 +55,14 @@ fn every_network_is_great_at_initialisation_and_after_training() {
     }
 }
 
+/// What goes wrong with the gradient of a layer.
+type Breakage = fn(&mut [f64]);
+
 /// A backward that errs in one layer.
 struct Broken<'a> {
     objective: Objective<'a, f64>,
     layer: usize,
-    breakage: fn(&mut [f64]),
+    breakage: Breakage,
 }
 
 impl Differentiable for Broken<'_> {
@@ -82,7 +85,7 @@ impl Differentiable for Broken<'_> {
 
 #[test]
 fn a_broken_backward_is_caught_and_named_by_layer() {
-    let breakages: [(&str, fn(&mut [f64])); 5] = [
+    let breakages: [(&str, Breakage); 5] = [
         ("wrong sign", |d| d.iter_mut().for_each(|x| *x = -*x)),
         ("factor missing", |d| d.iter_mut().for_each(|x| *x *= 1.5)),
         ("one weight off", |d| d[2] += 0.01),
