@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     pub(crate) pack_b: bool,
     /// Dot products instead of tiles.
     pub(crate) dot: bool,
-    /// C has no unit stride: tiles are computed in scratch memory and scattered.
+    /// C has no unit stride: strips are computed in scratch memory and scattered.
     pub(crate) scatter: bool,
 }
 
@@ -56,10 +56,10 @@ impl Plan {
         }
     }
 
-    /// Elements of scratch memory that the plan needs: packed B, then the tile of C that is scattered.
+    /// Elements of scratch memory that the plan needs: packed B, then the strip of C that is scattered.
     pub(crate) fn workspace<T: Element>(&self, p: &Product<T>) -> usize {
-        let tile = if self.scatter { self.tile.rows * self.tile.vectors * T::LANES } else { 0 };
-        self.packed_b(p) + tile
+        let columns = self.blocking.nc.min(p.n).next_multiple_of(T::LANES);
+        self.packed_b(p) + if self.scatter { self.tile.rows * columns } else { 0 }
     }
 
     /// Elements of the packed block of B.

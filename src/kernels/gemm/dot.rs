@@ -12,7 +12,7 @@
 
 use super::Product;
 use super::pack::transpose_lanes;
-use super::tile::{TileJob, Update, write};
+use super::tile::{Update, write};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -32,7 +32,6 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
             let relu = p.finish.is_relu();
             let update = Update { alpha: p.alpha, beta: p.beta, bias, relu };
             let (a, c) = (p.a.at(i, 0), p.c.at(i, j));
-            let job = TileJob { k: p.k, a: p.a, next: a, b: p.b.ptr, b_k: 0, cols, c, c_row: 0, next_c: c, update };
             // SAFETY: the caller's debt: row i of A and columns j … j + cols of B have k elements, C has `cols`.
             unsafe {
                 let mut sums = [simd.splat(T::ZERO); 16];
@@ -42,7 +41,7 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
                     sums[first..first + GROUP].copy_from_slice(&group);
                 }
                 let sum = sum_lanes(simd, sums);
-                write::<T, S, 1, 1, true>(simd, simd.first(cols), &job, [[sum]]);
+                write::<T, S, 1, 1, true>(simd, simd.first(cols), (c, 0), update, [[sum]]);
             }
         }
     }

@@ -76,8 +76,14 @@ pub(crate) struct Finish<T> {
     pub(crate) activation: Activation,
 }
 
+impl<T> Default for Finish<T> {
+    fn default() -> Self {
+        Self { bias: Bias::None, activation: Activation::Identity }
+    }
+}
+
 impl<T> Finish<T> {
-    /// ReLU is done in registers; other activations on the row that was just written.
+    /// ReLU is done in registers; other activations on the rows that were just written.
     fn is_relu(&self) -> bool {
         self.activation == Activation::Relu
     }

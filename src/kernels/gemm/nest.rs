@@ -1,10 +1,9 @@
 //! The four loops around the tile.
 
 use super::blocking::Blocking;
-use super::dot;
-use super::pack::{pack, transpose};
-use super::tile::{self, Run, TileJob, Update};
-use super::{Bias, Finish, Operand, Output, Plan, Product, Tile};
+use super::pack::{self, transpose};
+use super::tile::{self, Run, Strip, Update};
+use super::{Finish, Operand, Output, Plan, Product, Tile, dot};
 use crate::element::Element;
 use crate::kernels::activation::{Activation, Sigmoid, Tanh, Value};
 use crate::kernels::elementwise::Sweep;
@@ -20,8 +19,88 @@ pub(crate) struct Nest<'a, T> {
     pub(crate) workspace: &'a mut [T],
 }
 
+impl<T: Element> Kernel<T> for Nest<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        // Reached by address, so that each is a function of its own: in one, their variables crowd out the registers.
+        let run: Body<T, S> = if self.plan.dot { dots } else { loops };
+        // SAFETY: whoever made the `Nest` owes it.
+        unsafe { run(simd, self.product, self.plan, self.workspace) }
+    }
+}
+
+/// # Safety
+/// To call it: what whoever makes a [`Nest`] owes.
+type Body<T, S> = unsafe fn(S, Product<T>, Plan, &mut [T]);
+
+/// # Safety
+/// As [`Body`].
+unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: Product<T>, _: Plan, _: &mut [T]) {
+    simd.call(Dots(product));
+}
+
+struct Dots<T>(Product<T>);
+
+impl<T: Element> Kernel<T> for Dots<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Product { finish, c, m, n, .. } = self.0;
+        // SAFETY: only `dots` makes one; its caller owes it.
+        unsafe {
+            dot::multiply(simd, &self.0);
+            activate(simd, finish.activation, c, m, n);
+        }
+    }
+}
+
+/// # Safety
+/// As [`Body`].
+unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: Product<T>, plan: Plan, workspace: &mut [T]) {
+    let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(&whole));
+    let space_b = space_b.as_mut_ptr();
+    let width = plan.tile.vectors * T::LANES;
+    let Blocking { kc, nc } = plan.blocking;
+
+    // LOOP 4: columns of B and C
+    for jc in (0..whole.n).step_by(nc) {
+        let n = min(nc, whole.n - jc);
+        // LOOP 3: depth; one empty pass where k = 0, for C is scaled all the same
+        for pc in (0..whole.k.max(1)).step_by(kc) {
+            let k = min(kc, whole.k - pc);
+            let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
+            if plan.pack_b {
+                // SAFETY: the block lies within B; `packed_b` made room for it.
+                unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
+            }
+            let part = whole.block(0..whole.m, jc..jc + n);
+            let is_last = pc + k == whole.k;
+            let block = Block {
+                product: Product {
+                    k,
+                    a: Operand { ptr: whole.a.at(0, pc), ..whole.a },
+                    beta: if pc == 0 { whole.beta } else { T::ONE },
+                    finish: if is_last { part.finish } else { Finish::default() },
+                    ..part
+                },
+                tile: plan.tile,
+                b: if plan.pack_b { space_b } else { b.ptr },
+                b_panel: if plan.pack_b { (width * k) as isize } else { width as isize },
+                b_k: if plan.pack_b { width as isize } else { b.row },
+                scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
+            };
+            // SAFETY: the caller's debt; the scratch memory holds a strip of the plan's tiles.
+            unsafe { block.multiply(simd) };
+        }
+    }
+}
+
 /// The operands of one pass through LOOP 2 and LOOP 1.
 struct Block<T> {
+    /// With the β of this block of k, and the epilogue only in the last one.
     product: Product<T>,
     tile: Tile,
     /// B, packed or where it lies.
@@ -30,146 +109,167 @@ struct Block<T> {
     b_panel: isize,
     /// Elements from one step of k to the next.
     b_k: isize,
-    beta: T,
-    /// Only after the last block of k.
-    finish: Option<Finish<T>>,
-    scatter: Option<*mut T>,
+    /// Where strips of C are computed if C itself has no unit stride.
+    scratch: Option<*mut T>,
 }
 
-impl<T: Element> Kernel<T> for Nest<'_, T> {
+impl<T: Element> Block<T> {
+    /// LOOP 2 and LOOP 1.
+    ///
+    /// # Safety
+    /// What whoever makes a `Nest` owes.
+    unsafe fn multiply<S: Simd<T>>(&self, simd: S) {
+        let Product { m, n, c, finish, .. } = self.product;
+        let width = self.tile.vectors * T::LANES;
+        let around: Option<Around<T, S>> = match finish.activation {
+            _ if self.scratch.is_some() => Some(scatter),
+            Activation::Identity | Activation::Relu => None,
+            Activation::Sigmoid | Activation::Tanh => Some(in_place),
+        };
+        // Where all tiles of a strip are alike, all strips are one.
+        let is_even = n.is_multiple_of(width) || n < width && tile::widest(n.div_ceil(T::LANES)) * T::LANES >= n;
+        let is_tall = around.is_none() && is_even;
+        let step = if is_tall { m / self.tile.rows * self.tile.rows } else { self.tile.rows };
+        // LOOP 2: rows of A and C
+        for i in (0..m).step_by(step) {
+            let rows = min(step, m - i);
+            let to = self.scratch.map_or(Output { ptr: c.at(i, 0), ..c }, |ptr| Output {
+                ptr,
+                row: n.next_multiple_of(T::LANES) as isize,
+                col: 1,
+            });
+            // SAFETY: the caller's debt.
+            unsafe {
+                match around {
+                    None => self.strip(simd, i, rows, to),
+                    Some(run) => run(simd, self, i, rows, to),
+                }
+            }
+        }
+    }
+
+    /// Rows i … i + rows of the product, to `to`: LOOP 1 over panels of B, the last one in the widest tiles that it fills.
+    ///
+    /// # Safety
+    /// What whoever makes a `Nest` owes, for these rows and `to` in the place of C.
+    unsafe fn strip<S: Simd<T>>(&self, simd: S, i: usize, rows: usize, to: Output<T>) {
+        let Product { n, k, a, alpha, beta, finish, .. } = self.product;
+        let width = self.tile.vectors * T::LANES;
+        let height = min(self.tile.rows, rows);
+        let update = |j| Update { alpha, beta, bias: finish.bias.at(i, j), relu: finish.activation == Activation::Relu };
+        let mut strip = Strip {
+            k,
+            a: Operand { ptr: a.at(i, 0), ..a },
+            rows,
+            b: self.b,
+            b_k: self.b_k,
+            b_panel: self.b_panel,
+            panels: n / width,
+            cols: width,
+            c: to.ptr,
+            c_row: to.row,
+            update: update(0),
+        };
+        let mut j = n / width * width;
+        if strip.panels > 0 {
+            let run: Run<T, S> = tile::select(Tile { rows: height, ..self.tile }, false);
+            // SAFETY: the caller's debt.
+            unsafe { run(simd, &strip) };
+            strip.b = strip.b.wrapping_offset(self.b_panel.wrapping_mul(strip.panels as isize));
+        }
+        strip.panels = 1;
+        while j < n {
+            let vectors = tile::widest(min(self.tile.vectors, (n - j).div_ceil(T::LANES)));
+            strip.cols = min(vectors * T::LANES, n - j);
+            strip.c = to.ptr.wrapping_add(j);
+            strip.update = update(j);
+            let run: Run<T, S> = tile::select(Tile { rows: height, vectors }, strip.cols < vectors * T::LANES);
+            // SAFETY: the caller's debt.
+            unsafe { run(simd, &strip) };
+            strip.b = strip.b.wrapping_add(strip.cols);
+            j += strip.cols;
+        }
+    }
+}
+
+/// A strip with what comes before and after its tiles.
+///
+/// # Safety
+/// To call it: as [`Block::strip`].
+type Around<T, S> = unsafe fn(S, &Block<T>, usize, usize, Output<T>);
+
+/// A strip of C, then its activation.
+///
+/// # Safety
+/// As [`Around`].
+unsafe fn in_place<T: Element, S: Simd<T>>(simd: S, block: &Block<T>, i: usize, rows: usize, to: Output<T>) {
+    let Product { n, finish, .. } = block.product;
+    // SAFETY: the caller's debt.
+    unsafe {
+        block.strip(simd, i, rows, to);
+        simd.call(Activate { activation: finish.activation, c: to, rows, cols: n });
+    }
+}
+
+/// A strip in scratch memory, from C and back to it.
+///
+/// # Safety
+/// As [`Around`].
+unsafe fn scatter<T: Element, S: Simd<T>>(simd: S, block: &Block<T>, i: usize, rows: usize, to: Output<T>) {
+    let Product { n, c, beta, finish, .. } = block.product;
+    let elements = || (0..rows).flat_map(|r| (0..n).map(move |q| (r, q)));
+    // SAFETY: the caller's debt.
+    unsafe {
+        if beta != T::ZERO {
+            elements().for_each(|(r, q)| *to.at(r, q) = *c.at(i + r, q));
+        }
+        block.strip(simd, i, rows, to);
+        simd.call(Activate { activation: finish.activation, c: to, rows, cols: n });
+        if c.row == 1 {
+            simd.call(Transpose { from: to, rows, cols: n, to: Output { ptr: c.at(i, 0), ..c } });
+        } else {
+            elements().for_each(|(r, q)| *c.at(i + r, q) = *to.at(r, q));
+        }
+    }
+}
+
+/// Copies rows to columns of C. Whoever makes one owes that the former are readable and the latter writable.
+struct Transpose<T> {
+    from: Output<T>,
+    rows: usize,
+    cols: usize,
+    to: Output<T>,
+}
+
+impl<T: Element> Kernel<T> for Transpose<T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let Self { product: whole, plan, workspace } = self;
-        if plan.dot {
-            // SAFETY: whoever made the `Nest` owes it.
-            unsafe {
-                dot::multiply(simd, &whole);
-                activate(simd, whole.finish, whole.c, whole.m, whole.n);
-            }
-            return;
-        }
-        let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(&whole));
-        let space_b = space_b.as_mut_ptr();
-        let scatter = plan.scatter.then_some(space_c.as_mut_ptr());
-        let (tile, width) = (plan.tile, plan.tile.vectors * T::LANES);
-        let Blocking { kc, nc } = plan.blocking;
-
-        // LOOP 4: columns of B and C
-        for jc in (0..whole.n).step_by(nc) {
-            let n = min(nc, whole.n - jc);
-            // LOOP 3: depth; one empty pass where k = 0, for C is scaled all the same
-            for pc in (0..whole.k.max(1)).step_by(kc) {
-                let k = min(kc, whole.k - pc);
-                let a = Operand { ptr: whole.a.at(0, pc), ..whole.a };
-                let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
-                if plan.pack_b {
-                    // SAFETY: the block lies within B; `packed_b` made room for it.
-                    unsafe { pack(simd, b, k, n, width, space_b) };
-                }
-                let product = Product { k, a, ..whole.block(0..whole.m, jc..jc + n) };
-                let block = Block {
-                    product,
-                    tile,
-                    b: if plan.pack_b { space_b } else { b.ptr },
-                    b_panel: if plan.pack_b { (width * k) as isize } else { width as isize },
-                    b_k: if plan.pack_b { width as isize } else { b.row },
-                    beta: if pc == 0 { whole.beta } else { T::ONE },
-                    finish: (pc + k == whole.k).then_some(product.finish),
-                    scatter,
-                };
-                block.multiply(simd);
-            }
+        for q in (0..self.cols).step_by(T::LANES) {
+            let block = Operand { ptr: self.from.at(0, q).cast_const(), row: 1, col: self.from.row };
+            let shape = (min(T::LANES, self.cols - q), self.rows);
+            // SAFETY: whoever made the kernel owes it.
+            unsafe { transpose(simd, block, shape, self.to.at(0, q), self.to.col) };
         }
     }
 }
 
-impl<T: Element> Block<T> {
-    #[inline(always)]
-    fn multiply<S: Simd<T>>(&self, simd: S) {
-        let Product { m, n, a, c, alpha, .. } = self.product;
-        let width = self.tile.vectors * T::LANES;
-        let bias = self.finish.map_or(Bias::None, |finish| finish.bias);
-        let c_row = if self.scatter.is_some() { width as isize } else { c.row };
-        let update = Update { alpha, beta: self.beta, bias, relu: self.finish.is_some_and(|finish| finish.is_relu()) };
-        let mut job = TileJob {
-            k: self.product.k,
-            a,
-            next: a.ptr,
-            b: self.b,
-            b_k: self.b_k,
-            cols: width,
-            c: c.ptr,
-            c_row,
-            next_c: c.ptr,
-            update,
-        };
+/// Applies an activation that was not applied in registers. Whoever makes one owes that the rows are readable and writable.
+struct Activate<T> {
+    activation: Activation,
+    c: Output<T>,
+    rows: usize,
+    cols: usize,
+}
 
-        // LOOP 2: rows of A and C
-        for i in (0..m).step_by(self.tile.rows) {
-            let rows = min(self.tile.rows, m - i);
-            let whole = tile::select(Tile { rows, ..self.tile }, false);
-            job.a.ptr = a.at(i, 0);
-            // Each tile fetches one row of the A that the next rows will need.
-            let mut ahead = rows;
-            // LOOP 1: panels of B
-            let (mut b, mut j) = (self.b, 0);
-            while j < n {
-                job.next = a.at(i + ahead, 0);
-                ahead = if ahead + 1 < 2 * rows { ahead + 1 } else { rows };
-                let (next_i, next_j) = if n - j > width { (i, j + width) } else { (i + rows, 0) };
-                job.next_c = self.scatter.unwrap_or(c.at(next_i, next_j));
-                if n - j >= width {
-                    (job.b, job.cols) = (b, width);
-                    self.tile(simd, whole, &mut job, (rows, i, j));
-                } else {
-                    // The last panel, in the widest tiles that it fills.
-                    let (mut rest, mut at) = (n - j, j);
-                    job.b = b;
-                    while rest > 0 {
-                        let vectors = tile::widest(min(self.tile.vectors, rest.div_ceil(T::LANES)));
-                        job.cols = min(vectors * T::LANES, rest);
-                        let part = tile::select(Tile { rows, vectors }, job.cols < vectors * T::LANES);
-                        self.tile(simd, part, &mut job, (rows, i, at));
-                        job.b = job.b.wrapping_add(job.cols);
-                        (rest, at) = (rest - job.cols, at + job.cols);
-                    }
-                }
-                b = b.wrapping_offset(self.b_panel);
-                j += width;
-            }
-        }
-    }
+impl<T: Element> Kernel<T> for Activate<T> {
+    type Output = ();
 
-    /// Runs a tile of `rows` rows on the part of C that starts at (i, j).
     #[inline(always)]
-    fn tile<S: Simd<T>>(&self, simd: S, run: Run<T, S>, job: &mut TileJob<T>, (rows, i, j): (usize, usize, usize)) {
-        let c = self.product.c;
-        let (finish, cols) = (self.finish, job.cols);
-        job.update.bias = finish.map_or(Bias::None, |finish| finish.bias.at(i, j));
-        job.c = self.scatter.unwrap_or(c.at(i, j));
-        let scratch = |r: usize, q: usize| job.c.wrapping_offset(r as isize * job.c_row).wrapping_add(q);
-        let elements = || (0..rows).flat_map(|r| (0..cols).map(move |q| (r, q)));
-        // SAFETY: the block is within the operands or the packed copy of B, which whoever made the `Nest` owes; the scratch
-        // tile is as large as the plan's.
-        unsafe {
-            if self.scatter.is_some() && self.beta != T::ZERO {
-                elements().for_each(|(r, q)| *scratch(r, q) = *c.at(i + r, j + q));
-            }
-            run(simd, job);
-            if let Some(finish) = finish {
-                activate(simd, finish, Output { ptr: job.c, row: job.c_row, col: 1 }, rows, cols);
-            }
-            if self.scatter.is_some() && c.row == 1 {
-                for q in (0..cols).step_by(T::LANES) {
-                    let block = Operand { ptr: scratch(0, q).cast_const(), row: 1, col: job.c_row };
-                    transpose(simd, block, (min(T::LANES, cols - q), rows), c.at(i, j + q), c.col);
-                }
-            } else if self.scatter.is_some() {
-                elements().for_each(|(r, q)| *c.at(i + r, j + q) = *scratch(r, q));
-            }
-        }
+    fn run<S: Simd<T>>(self, simd: S) {
+        // SAFETY: whoever made the kernel owes it.
+        unsafe { activate(simd, self.activation, self.c, self.rows, self.cols) };
     }
 }
 
@@ -178,11 +278,17 @@ impl<T: Element> Block<T> {
 /// # Safety
 /// `rows` rows of `cols` contiguous elements are readable and writable.
 #[inline(always)]
-unsafe fn activate<T: Element, S: Simd<T>>(simd: S, finish: Finish<T>, c: Output<T>, rows: usize, cols: usize) {
+unsafe fn activate<T: Element, S: Simd<T>>(
+    simd: S,
+    activation: Activation,
+    c: Output<T>,
+    rows: usize,
+    cols: usize,
+) {
     for i in 0..rows {
         // SAFETY: the caller's debt.
         let arrays = Arrays::in_place(unsafe { core::slice::from_raw_parts_mut(c.at(i, 0), cols) });
-        match finish.activation {
+        match activation {
             Activation::Identity | Activation::Relu => return,
             Activation::Sigmoid => simd.call(Sweep { arrays, f: Value(Sigmoid) }),
             Activation::Tanh => simd.call(Sweep { arrays, f: Value(Tanh) }),

@@ -11,56 +11,125 @@
 
 use super::Operand;
 use crate::element::Element;
-use crate::simd::Simd;
+use crate::simd::{Kernel, Simd};
 
 /// Rows of B between the one that is copied and the one that is fetched.
 const PREFETCH_ROWS: isize = 4;
 
-/// Packs `kc` steps and `n` columns of B in panels of `width`.
+/// The code that packs `kc` steps and `n` columns of an operand in panels of `width`.
 ///
 /// # Safety
-/// The block is readable; `to` has n.next_multiple_of(width) · kc elements.
-#[inline(always)]
-pub(super) unsafe fn pack<T: Element, S: Simd<T>>(
+/// To call it with (token, B, (kc, n), width, to): the block is readable; `to` has n.next_multiple_of(width) · kc elements.
+pub(super) type Pack<T, S> = unsafe fn(S, Operand<T>, (usize, usize), usize, *mut T);
+
+/// The code for the strides of `b`.
+pub(super) fn select<T: Element, S: Simd<T>>(b: Operand<T>) -> Pack<T, S> {
+    match b {
+        Operand { col: 1, .. } => pack_rows,
+        Operand { row: 1, .. } => pack_columns,
+        _ => pack_elements,
+    }
+}
+
+/// Whole rows, so that memory is read in long runs; the prefetch bridges the gap to the rows that follow.
+///
+/// # Safety
+/// As [`Pack`].
+unsafe fn pack_rows<T: Element, S: Simd<T>>(
     simd: S,
+    b: Operand<T>,
+    (kc, n): (usize, usize),
+    width: usize,
+    to: *mut T,
+) {
+    simd.call(Rows { b, kc, n, width, to });
+}
+
+/// Columns, transposed in registers.
+///
+/// # Safety
+/// As [`Pack`].
+unsafe fn pack_columns<T: Element, S: Simd<T>>(
+    simd: S,
+    b: Operand<T>,
+    (kc, n): (usize, usize),
+    width: usize,
+    to: *mut T,
+) {
+    simd.call(Columns { b, kc, n, width, to });
+}
+
+/// Any strides, element by element.
+///
+/// # Safety
+/// As [`Pack`].
+unsafe fn pack_elements<T: Element, S: Simd<T>>(
+    _: S,
+    b: Operand<T>,
+    (kc, n): (usize, usize),
+    width: usize,
+    to: *mut T,
+) {
+    for j in 0..n {
+        let first = j / width * width * kc + j % width;
+        for p in 0..kc {
+            // SAFETY: the caller's debt: every element of the block is in bounds of both.
+            unsafe { *to.add(first + p * width) = *b.at(p, j) };
+        }
+    }
+}
+
+/// What [`pack_rows`] does; only it makes one.
+struct Rows<T> {
     b: Operand<T>,
     kc: usize,
     n: usize,
     width: usize,
     to: *mut T,
-) {
-    if kc == 0 {
-        // No memory was asked for, so no address lies within it.
-        return;
+}
+
+impl<T: Element> Kernel<T> for Rows<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Self { b, kc, n, width, to } = self;
+        for p in 0..kc {
+            for first in (0..n).step_by(width) {
+                let from = b.at(p, first);
+                for line in (0..width).step_by(T::LANES) {
+                    simd.prefetch(from.wrapping_offset(PREFETCH_ROWS.wrapping_mul(b.row)).wrapping_add(line));
+                }
+                // SAFETY: the debt of `pack_rows`: every element of the block is in bounds of both.
+                unsafe { copy(simd, from, to.add(first * kc + p * width), width.min(n - first)) };
+            }
+        }
     }
-    // SAFETY: the caller's debt: every element of the block is in bounds of both.
-    unsafe {
-        if b.col == 1 {
-            // Whole rows, so that memory is read in long runs; the prefetch bridges the gap to the rows that follow.
-            for p in 0..kc {
-                for first in (0..n).step_by(width) {
-                    let from = b.at(p, first);
-                    for line in (0..width).step_by(T::LANES) {
-                        simd.prefetch(from.wrapping_offset(PREFETCH_ROWS.wrapping_mul(b.row)).wrapping_add(line));
-                    }
-                    copy(simd, from, to.add(first * kc + p * width), width.min(n - first));
-                }
-            }
-        } else if b.row == 1 {
-            for j in (0..n).step_by(T::LANES) {
-                let to = to.add(j / width * width * kc + j % width);
-                for p in (0..kc).step_by(T::LANES) {
-                    let block = Operand { ptr: b.at(p, j), ..b };
-                    let shape = ((kc - p).min(T::LANES), (n - j).min(T::LANES));
-                    transpose(simd, block, shape, to.add(p * width), width as isize);
-                }
-            }
-        } else {
-            for j in 0..n {
-                let to = to.add(j / width * width * kc + j % width);
-                for p in 0..kc {
-                    *to.add(p * width) = *b.at(p, j);
-                }
+}
+
+/// What [`pack_columns`] does; only it makes one.
+struct Columns<T> {
+    b: Operand<T>,
+    kc: usize,
+    n: usize,
+    width: usize,
+    to: *mut T,
+}
+
+impl<T: Element> Kernel<T> for Columns<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Self { b, kc, n, width, to } = self;
+        for j in (0..n).step_by(T::LANES) {
+            // Where k is 0, no memory was asked for, and no address lies within it.
+            let to = to.wrapping_add(j / width * width * kc + j % width);
+            for p in (0..kc).step_by(T::LANES) {
+                let block = Operand { ptr: b.at(p, j), ..b };
+                let shape = ((kc - p).min(T::LANES), (n - j).min(T::LANES));
+                // SAFETY: the debt of `pack_columns`: every element of the block is in bounds of both.
+                unsafe { transpose(simd, block, shape, to.add(p * width), width as isize) };
             }
         }
     }

@@ -18,23 +18,26 @@ use crate::element::Element;
 use crate::kernels::activation::{Function, Relu};
 use crate::simd::{Kernel, Simd};
 
-/// Where a tile reads and what it does to C.
-pub(super) struct TileJob<T> {
+/// A grid of tiles of one size: where they read and what they do to C. Tiles go along the rows of C first, so that the
+/// rows of A in use stay in L1.
+pub(super) struct Strip<T> {
     /// Steps along K.
     pub(super) k: usize,
-    /// A at the first row of the tile.
+    /// A at the first row.
     pub(super) a: Operand<T>,
-    /// Another row of A, to fetch ahead of its use.
-    pub(super) next: *const T,
+    /// Rows of C, a multiple of the tile's.
+    pub(super) rows: usize,
     pub(super) b: *const T,
     /// Elements from one step of B to the next.
     pub(super) b_k: isize,
-    /// Columns of C, at most the tile's.
+    /// Elements from one panel of B to the next.
+    pub(super) b_panel: isize,
+    /// Tiles side by side.
+    pub(super) panels: usize,
+    /// Columns of C in the last of them, at most the tile's; those before it are whole.
     pub(super) cols: usize,
     pub(super) c: *mut T,
     pub(super) c_row: isize,
-    /// The tile of C that comes next, to fetch ahead of its use.
-    pub(super) next_c: *const T,
     pub(super) update: Update<T>,
 }
 
@@ -70,9 +73,9 @@ pub(super) const fn fits(registers: usize, rows: usize, vectors: usize) -> bool 
 /// The code of one size of tile.
 ///
 /// # Safety
-/// To call it: for the tile's rows and the job's columns, A and B over `k` steps and the bias are readable, C is writable
-/// (and readable unless β is 0). Unless masked, the columns are as many as the tile has.
-pub(super) type Run<T, S> = unsafe fn(S, &TileJob<T>);
+/// To call it: for the strip's rows and columns, A and B over `k` steps and the bias are readable, C is writable (and
+/// readable unless β is 0). Unless masked, the columns are as many as the tile has.
+pub(super) type Run<T, S> = unsafe fn(S, &Strip<T>);
 
 /// The code of a tile that fits, for a whole last vector or for a masked one.
 pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, masked: bool) -> Run<T, S> {
@@ -130,26 +133,54 @@ pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, masked: bool) -> Run<T,
 
 /// # Safety
 /// As [`Run`].
-unsafe fn call<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(simd: S, job: &TileJob<T>) {
-    simd.call(TileOf::<T, R, V, MASKED>(job));
+unsafe fn call<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(simd: S, strip: &Strip<T>) {
+    simd.call(TilesOf::<T, R, V, MASKED>(strip));
 }
 
-/// A tile of `R` rows and `V` vectors, the last vector partial if `MASKED`. Whoever makes one owes what [`Run`] asks for.
-struct TileOf<'a, T, const R: usize, const V: usize, const MASKED: bool>(&'a TileJob<T>);
+/// Tiles of `R` rows and `V` vectors, the last vector of the last panel partial if `MASKED`. Whoever makes one owes what
+/// [`Run`] asks for.
+struct TilesOf<'a, T, const R: usize, const V: usize, const MASKED: bool>(&'a Strip<T>);
 
-impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> for TileOf<'_, T, R, V, MASKED> {
+impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> for TilesOf<'_, T, R, V, MASKED> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let job = self.0;
-        let last = simd.first(job.cols - (V - 1) * T::LANES);
-        // SAFETY: whoever made the kernel owes what `Run` asks for.
-        unsafe {
-            let acc = accumulate::<T, S, R, V, MASKED>(simd, last, job);
-            write::<T, S, R, V, MASKED>(simd, last, job, acc);
+        let strip = self.0;
+        let width = V * T::LANES;
+        let last = simd.first(strip.cols - (V - 1) * T::LANES);
+        let mut i = 0;
+        while i < strip.rows {
+            let (mut b, mut c) = (strip.b, strip.c.wrapping_offset(i as isize * strip.c_row));
+            for j in 0..strip.panels {
+                // Each tile fetches one row of the A that the next rows will need, and the C of the next tile.
+                let ahead = strip.a.at(i + R + j % R, 0);
+                let (next_i, next_j) = if j + 1 < strip.panels { (0, width) } else { (R, 0) };
+                let next_c = c.wrapping_offset(super::offset(next_i, strip.c_row, next_j, 1)).cast_const();
+                // SAFETY: whoever made the kernel owes what `Run` asks for.
+                unsafe {
+                    let job = Sums { k: strip.k, a: strip.a.at(i, 0), ahead, b, next_c };
+                    let acc = accumulate::<T, S, R, V, MASKED>(simd, last, strip, job);
+                    let update = Update { bias: strip.update.bias.at(i, j * width), ..strip.update };
+                    write::<T, S, R, V, MASKED>(simd, last, (c, strip.c_row), update, acc);
+                }
+                b = b.wrapping_offset(strip.b_panel);
+                c = c.wrapping_add(width);
+            }
+            i += R;
         }
     }
+}
+
+/// What one tile sums.
+struct Sums<T> {
+    k: usize,
+    a: *const T,
+    /// Another row of A, to fetch ahead of its use.
+    ahead: *const T,
+    b: *const T,
+    /// The tile of C that comes next, to fetch ahead of its use.
+    next_c: *const T,
 }
 
 /// acc[i][j] = Σ a[i]·b[j]: one FMA chain per element, in the order of k.
@@ -160,40 +191,41 @@ impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> f
 unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
     simd: S,
     last: S::M,
-    job: &TileJob<T>,
+    strip: &Strip<T>,
+    sums: Sums<T>,
 ) -> [[S::V; V]; R] {
     let mut acc = [[simd.splat(T::ZERO); V]; R];
-    let (mut a, mut b, mut next) = (job.a.ptr, job.b, job.next);
+    let Sums { k, mut a, mut ahead, mut b, next_c } = sums;
+    let (a_row, a_k, b_k) = (strip.a.row, strip.a.col, strip.b_k);
     // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
     unsafe {
-        if job.k >= FETCH_STEPS {
+        if k >= FETCH_STEPS {
             // The lines of C are on their way while the products are summed.
             for i in 0..R {
                 for j in 0..V {
-                    simd.prefetch(
-                        job.next_c.wrapping_offset((i as isize).wrapping_mul(job.c_row)).wrapping_add(j * T::LANES),
-                    );
+                    let line = super::offset(i, strip.c_row, j * T::LANES, 1);
+                    simd.prefetch(next_c.wrapping_offset(line));
                 }
             }
         }
-        for _ in 0..job.k {
+        for _ in 0..k {
             let mut row = [simd.splat(T::ZERO); V];
             for j in 0..V {
                 row[j] = load::<T, S, MASKED>(simd, j == V - 1, last, b.add(j * T::LANES));
             }
             for j in 0..V {
-                simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(job.b_k)).wrapping_add(j * T::LANES));
+                simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k)).wrapping_add(j * T::LANES));
             }
-            simd.prefetch(next);
-            next = next.wrapping_offset(job.a.col);
+            simd.prefetch(ahead);
+            ahead = ahead.wrapping_offset(a_k);
             for i in 0..R {
-                let x = simd.splat(*a.offset(i as isize * job.a.row));
+                let x = simd.splat(*a.offset(i as isize * a_row));
                 for j in 0..V {
                     acc[i][j] = simd.fma(x, row[j], acc[i][j]);
                 }
             }
-            a = a.wrapping_offset(job.a.col);
-            b = b.wrapping_offset(job.b_k);
+            a = a.wrapping_offset(a_k);
+            b = b.wrapping_offset(b_k);
         }
     }
     acc
@@ -207,17 +239,18 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
 pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
     simd: S,
     last: S::M,
-    job: &TileJob<T>,
+    (c, c_row): (*mut T, isize),
+    update: Update<T>,
     mut acc: [[S::V; V]; R],
 ) {
-    let Update { alpha, beta, bias, relu } = job.update;
+    let Update { alpha, beta, bias, relu } = update;
     let (va, vb) = (simd.splat(alpha), simd.splat(beta));
     // SAFETY: the caller's debt.
     unsafe {
         // Without old values and factor, as most products are, the sums are the result.
         if beta != T::ZERO || alpha != T::ONE {
             for i in 0..R {
-                let c = job.c.offset(i as isize * job.c_row);
+                let c = c.offset(i as isize * c_row);
                 for j in 0..V {
                     acc[i][j] = if beta == T::ZERO {
                         simd.mul(va, acc[i][j])
@@ -248,7 +281,7 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
             }
         }
         for i in 0..R {
-            let c = job.c.offset(i as isize * job.c_row);
+            let c = c.offset(i as isize * c_row);
             for j in 0..V {
                 let value = if relu { Relu::value(simd, acc[i][j]) } else { acc[i][j] };
                 if MASKED && j == V - 1 {
