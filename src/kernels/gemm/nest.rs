@@ -2,7 +2,7 @@
 
 use super::blocking::Blocking;
 use super::pack::{self, transpose};
-use super::tile::{self, Run, Strip, Update};
+use super::tile::{self, Kind, Panels, Run, Strip, Update};
 use super::{Finish, Operand, Output, Plan, Product, Tile, dot};
 use crate::element::Element;
 use crate::kernels::activation::{Activation, Sigmoid, Tanh, Value};
@@ -64,6 +64,9 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: Product<T>, plan: Plan, 
     let space_b = space_b.as_mut_ptr();
     let width = plan.tile.vectors * T::LANES;
     let Blocking { kc, nc } = plan.blocking;
+    // A part of a product may have fewer rows than the tile.
+    let packs_on_the_way = plan.packs_on_the_way && whole.m >= tile::PACKING_ROWS;
+    let packs_before = plan.pack_b && !packs_on_the_way;
 
     // LOOP 4: columns of B and C
     for jc in (0..whole.n).step_by(nc) {
@@ -72,7 +75,9 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: Product<T>, plan: Plan, 
         for pc in (0..whole.k.max(1)).step_by(kc) {
             let k = min(kc, whole.k - pc);
             let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
-            if plan.pack_b {
+            let raw = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
+            let packed = Panels { ptr: space_b.cast_const(), k: width as isize, panel: (width * k) as isize };
+            if packs_before {
                 // SAFETY: the block lies within B; `packed_b` made room for it.
                 unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
             }
@@ -87,9 +92,9 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: Product<T>, plan: Plan, 
                     ..part
                 },
                 tile: plan.tile,
-                b: if plan.pack_b { space_b } else { b.ptr },
-                b_panel: if plan.pack_b { (width * k) as isize } else { width as isize },
-                b_k: if plan.pack_b { width as isize } else { b.row },
+                first: if packs_before { packed } else { raw },
+                rest: if plan.pack_b { packed } else { raw },
+                space_b: packs_on_the_way.then_some(space_b),
                 scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
             };
             // SAFETY: the caller's debt; the scratch memory holds a strip of the plan's tiles.
@@ -103,12 +108,12 @@ struct Block<T> {
     /// With the β of this block of k, and the epilogue only in the last one.
     product: Product<T>,
     tile: Tile,
-    /// B, packed or where it lies.
-    b: *const T,
-    /// Elements from one panel of B to the next.
-    b_panel: isize,
-    /// Elements from one step of k to the next.
-    b_k: isize,
+    /// B for the first strip of C, packed or where it lies.
+    first: Panels<T>,
+    /// B for the strips after it.
+    rest: Panels<T>,
+    /// Where the first strip packs B on its way.
+    space_b: Option<*mut T>,
     /// Where strips of C are computed if C itself has no unit stride.
     scratch: Option<*mut T>,
 }
@@ -129,10 +134,11 @@ impl<T: Element> Block<T> {
         // Where all tiles of a strip are alike, all strips are one.
         let is_even = n.is_multiple_of(width) || n < width && tile::widest(n.div_ceil(T::LANES)) * T::LANES >= n;
         let is_tall = around.is_none() && is_even;
-        let step = if is_tall { m / self.tile.rows * self.tile.rows } else { self.tile.rows };
         // LOOP 2: rows of A and C
-        for i in (0..m).step_by(step) {
-            let rows = min(step, m - i);
+        let mut i = 0;
+        while i < m {
+            let whole = if is_tall && (i > 0 || self.space_b.is_none()) { m - i } else { self.tile.rows };
+            let rows = if m - i < self.tile.rows { m - i } else { whole / self.tile.rows * self.tile.rows };
             let to = self.scratch.map_or(Output { ptr: c.at(i, 0), ..c }, |ptr| Output {
                 ptr,
                 row: n.next_multiple_of(T::LANES) as isize,
@@ -145,6 +151,7 @@ impl<T: Element> Block<T> {
                     Some(run) => run(simd, self, i, rows, to),
                 }
             }
+            i += rows;
         }
     }
 
@@ -155,15 +162,15 @@ impl<T: Element> Block<T> {
     unsafe fn strip<S: Simd<T>>(&self, simd: S, i: usize, rows: usize, to: Output<T>) {
         let Product { n, k, a, alpha, beta, finish, .. } = self.product;
         let width = self.tile.vectors * T::LANES;
-        let height = min(self.tile.rows, rows);
+        let tile = Tile { rows: min(self.tile.rows, rows), ..self.tile };
         let update = |j| Update { alpha, beta, bias: finish.bias.at(i, j), relu: finish.activation == Activation::Relu };
+        let space_b = self.space_b.filter(|_| i == 0);
         let mut strip = Strip {
             k,
             a: Operand { ptr: a.at(i, 0), ..a },
             rows,
-            b: self.b,
-            b_k: self.b_k,
-            b_panel: self.b_panel,
+            b: if i == 0 { self.first } else { self.rest },
+            packed: space_b.unwrap_or(core::ptr::null_mut()),
             panels: n / width,
             cols: width,
             c: to.ptr,
@@ -172,21 +179,27 @@ impl<T: Element> Block<T> {
         };
         let mut j = n / width * width;
         if strip.panels > 0 {
-            let run: Run<T, S> = tile::select(Tile { rows: height, ..self.tile }, false);
+            let run: Run<T, S> = tile::select(tile, if space_b.is_some() { Kind::Packing } else { Kind::Plain });
             // SAFETY: the caller's debt.
             unsafe { run(simd, &strip) };
-            strip.b = strip.b.wrapping_offset(self.b_panel.wrapping_mul(strip.panels as isize));
+        }
+        strip.b.ptr = strip.b.ptr.wrapping_offset(strip.b.panel.wrapping_mul(strip.panels as isize));
+        if let Some(space) = space_b.filter(|_| j < n) {
+            let last = Operand { ptr: strip.b.ptr, row: strip.b.k, col: 1 };
+            // SAFETY: the caller's debt: a row-major block within B, and room for all panels.
+            unsafe { pack::rows(simd, last, (k, n - j), width, space.add(j * k)) };
         }
         strip.panels = 1;
         while j < n {
-            let vectors = tile::widest(min(self.tile.vectors, (n - j).div_ceil(T::LANES)));
+            let vectors = tile::widest(min(tile.vectors, (n - j).div_ceil(T::LANES)));
             strip.cols = min(vectors * T::LANES, n - j);
             strip.c = to.ptr.wrapping_add(j);
             strip.update = update(j);
-            let run: Run<T, S> = tile::select(Tile { rows: height, vectors }, strip.cols < vectors * T::LANES);
+            let kind = if strip.cols < vectors * T::LANES { Kind::Masked } else { Kind::Plain };
+            let run: Run<T, S> = tile::select(Tile { vectors, ..tile }, kind);
             // SAFETY: the caller's debt.
             unsafe { run(simd, &strip) };
-            strip.b = strip.b.wrapping_add(strip.cols);
+            strip.b.ptr = strip.b.ptr.wrapping_add(strip.cols);
             j += strip.cols;
         }
     }

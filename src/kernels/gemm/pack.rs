@@ -25,9 +25,9 @@ pub(super) type Pack<T, S> = unsafe fn(S, Operand<T>, (usize, usize), usize, *mu
 /// The code for the strides of `b`.
 pub(super) fn select<T: Element, S: Simd<T>>(b: Operand<T>) -> Pack<T, S> {
     match b {
-        Operand { col: 1, .. } => pack_rows,
-        Operand { row: 1, .. } => pack_columns,
-        _ => pack_elements,
+        Operand { col: 1, .. } => rows,
+        Operand { row: 1, .. } => columns,
+        _ => elements,
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn select<T: Element, S: Simd<T>>(b: Operand<T>) -> Pack<T, S> {
 ///
 /// # Safety
 /// As [`Pack`].
-unsafe fn pack_rows<T: Element, S: Simd<T>>(
+pub(super) unsafe fn rows<T: Element, S: Simd<T>>(
     simd: S,
     b: Operand<T>,
     (kc, n): (usize, usize),
@@ -49,7 +49,7 @@ unsafe fn pack_rows<T: Element, S: Simd<T>>(
 ///
 /// # Safety
 /// As [`Pack`].
-unsafe fn pack_columns<T: Element, S: Simd<T>>(
+unsafe fn columns<T: Element, S: Simd<T>>(
     simd: S,
     b: Operand<T>,
     (kc, n): (usize, usize),
@@ -63,7 +63,7 @@ unsafe fn pack_columns<T: Element, S: Simd<T>>(
 ///
 /// # Safety
 /// As [`Pack`].
-unsafe fn pack_elements<T: Element, S: Simd<T>>(
+unsafe fn elements<T: Element, S: Simd<T>>(
     _: S,
     b: Operand<T>,
     (kc, n): (usize, usize),
@@ -79,7 +79,7 @@ unsafe fn pack_elements<T: Element, S: Simd<T>>(
     }
 }
 
-/// What [`pack_rows`] does; only it makes one.
+/// What [`rows`] does; only it makes one.
 struct Rows<T> {
     b: Operand<T>,
     kc: usize,
@@ -100,14 +100,14 @@ impl<T: Element> Kernel<T> for Rows<T> {
                 for line in (0..width).step_by(T::LANES) {
                     simd.prefetch(from.wrapping_offset(PREFETCH_ROWS.wrapping_mul(b.row)).wrapping_add(line));
                 }
-                // SAFETY: the debt of `pack_rows`: every element of the block is in bounds of both.
+                // SAFETY: the debt of `rows`: every element of the block is in bounds of both.
                 unsafe { copy(simd, from, to.add(first * kc + p * width), width.min(n - first)) };
             }
         }
     }
 }
 
-/// What [`pack_columns`] does; only it makes one.
+/// What [`columns`] does; only it makes one.
 struct Columns<T> {
     b: Operand<T>,
     kc: usize,
@@ -128,7 +128,7 @@ impl<T: Element> Kernel<T> for Columns<T> {
             for p in (0..kc).step_by(T::LANES) {
                 let block = Operand { ptr: b.at(p, j), ..b };
                 let shape = ((kc - p).min(T::LANES), (n - j).min(T::LANES));
-                // SAFETY: the debt of `pack_columns`: every element of the block is in bounds of both.
+                // SAFETY: the debt of `columns`: every element of the block is in bounds of both.
                 unsafe { transpose(simd, block, shape, to.add(p * width), width as isize) };
             }
         }

@@ -27,11 +27,9 @@ pub(super) struct Strip<T> {
     pub(super) a: Operand<T>,
     /// Rows of C, a multiple of the tile's.
     pub(super) rows: usize,
-    pub(super) b: *const T,
-    /// Elements from one step of B to the next.
-    pub(super) b_k: isize,
-    /// Elements from one panel of B to the next.
-    pub(super) b_panel: isize,
+    pub(super) b: Panels<T>,
+    /// Where B is packed to on the way, by a tile that does so.
+    pub(super) packed: *mut T,
     /// Tiles side by side.
     pub(super) panels: usize,
     /// Columns of C in the last of them, at most the tile's; those before it are whole.
@@ -39,6 +37,16 @@ pub(super) struct Strip<T> {
     pub(super) c: *mut T,
     pub(super) c_row: isize,
     pub(super) update: Update<T>,
+}
+
+/// B as the tiles read it, a panel as wide as the tile after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Panels<T> {
+    pub(super) ptr: *const T,
+    /// Elements from one step of k to the next.
+    pub(super) k: isize,
+    /// Elements from one panel to the next.
+    pub(super) panel: isize,
 }
 
 /// C ← α·acc + β·C + bias, and max(0, …) of that where `relu`; β = 0 does not read C.
@@ -54,6 +62,8 @@ pub(super) struct Update<T> {
 const FETCH_ROWS: isize = 8;
 /// Steps of k from which there is time to fetch C ahead of its use.
 const FETCH_STEPS: usize = 8;
+/// Steps of k from which C is fetched row by row.
+const SPREAD_STEPS: usize = 64;
 
 /// The widths that tiles come in, in vectors. Tiles of fewer rows may be wider.
 pub(super) const VECTORS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
@@ -77,14 +87,30 @@ pub(super) const fn fits(registers: usize, rows: usize, vectors: usize) -> bool 
 /// readable unless β is 0). Unless masked, the columns are as many as the tile has.
 pub(super) type Run<T, S> = unsafe fn(S, &Strip<T>);
 
-/// The code of a tile that fits, for a whole last vector or for a masked one.
-pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, masked: bool) -> Run<T, S> {
+/// What a tile does besides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    /// The last vector is partial.
+    Masked,
+    /// Each row of B is stored to the packed panel when it has been loaded.
+    Packing,
+}
+
+/// Rows from which tiles can pack: those that packed products use.
+pub(super) const PACKING_ROWS: usize = 4;
+
+/// The code of a tile that fits.
+pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, kind: Kind) -> Run<T, S> {
     macro_rules! sizes {
         ($(($r:literal, $v:literal)),*) => {
-            match (tile.rows, tile.vectors, masked) {
+            match (tile.rows, tile.vectors, kind) {
                 $(
-                    ($r, $v, false) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, false>,
-                    ($r, $v, true) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, true>,
+                    ($r, $v, Kind::Plain) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, false, false>,
+                    ($r, $v, Kind::Masked) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, true, false>,
+                    ($r, $v, Kind::Packing) if const { fits(S::REGISTERS, $r, $v) && $r >= PACKING_ROWS } => {
+                        call::<T, S, $r, $v, false, true>
+                    }
                 )*
                 _ => unreachable!("no code for {tile:?}"),
             }
@@ -133,15 +159,19 @@ pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, masked: bool) -> Run<T,
 
 /// # Safety
 /// As [`Run`].
-unsafe fn call<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(simd: S, strip: &Strip<T>) {
-    simd.call(TilesOf::<T, R, V, MASKED>(strip));
+unsafe fn call<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool>(
+    simd: S,
+    strip: &Strip<T>,
+) {
+    simd.call(TilesOf::<T, R, V, MASKED, PACKING>(strip));
 }
 
-/// Tiles of `R` rows and `V` vectors, the last vector of the last panel partial if `MASKED`. Whoever makes one owes what
-/// [`Run`] asks for.
-struct TilesOf<'a, T, const R: usize, const V: usize, const MASKED: bool>(&'a Strip<T>);
+/// Tiles of `R` rows and `V` vectors of one [`Kind`]. Whoever makes one owes what [`Run`] asks for.
+struct TilesOf<'a, T, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool>(&'a Strip<T>);
 
-impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> for TilesOf<'_, T, R, V, MASKED> {
+impl<T: Element, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool> Kernel<T>
+    for TilesOf<'_, T, R, V, MASKED, PACKING>
+{
     type Output = ();
 
     #[inline(always)]
@@ -151,7 +181,7 @@ impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> f
         let last = simd.first(strip.cols - (V - 1) * T::LANES);
         let mut i = 0;
         while i < strip.rows {
-            let (mut b, mut c) = (strip.b, strip.c.wrapping_offset(i as isize * strip.c_row));
+            let (mut b, mut c) = (strip.b.ptr, strip.c.wrapping_offset(i as isize * strip.c_row));
             for j in 0..strip.panels {
                 // Each tile fetches one row of the A that the next rows will need, and the C of the next tile.
                 let ahead = strip.a.at(i + R + j % R, 0);
@@ -159,12 +189,13 @@ impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> f
                 let next_c = c.wrapping_offset(super::offset(next_i, strip.c_row, next_j, 1)).cast_const();
                 // SAFETY: whoever made the kernel owes what `Run` asks for.
                 unsafe {
-                    let job = Sums { k: strip.k, a: strip.a.at(i, 0), ahead, b, next_c };
-                    let acc = accumulate::<T, S, R, V, MASKED>(simd, last, strip, job);
+                    let packed = strip.packed.wrapping_offset(j as isize * (strip.k * width) as isize);
+                    let sums = Sums { a: strip.a.at(i, 0), ahead, b, packed, next_c };
+                    let acc = accumulate::<T, S, R, V, MASKED, PACKING>(simd, last, strip, sums);
                     let update = Update { bias: strip.update.bias.at(i, j * width), ..strip.update };
                     write::<T, S, R, V, MASKED>(simd, last, (c, strip.c_row), update, acc);
                 }
-                b = b.wrapping_offset(strip.b_panel);
+                b = b.wrapping_offset(strip.b.panel);
                 c = c.wrapping_add(width);
             }
             i += R;
@@ -172,13 +203,13 @@ impl<T: Element, const R: usize, const V: usize, const MASKED: bool> Kernel<T> f
     }
 }
 
-/// What one tile sums.
+/// Where one tile sums.
 struct Sums<T> {
-    k: usize,
     a: *const T,
     /// Another row of A, to fetch ahead of its use.
     ahead: *const T,
     b: *const T,
+    packed: *mut T,
     /// The tile of C that comes next, to fetch ahead of its use.
     next_c: *const T,
 }
@@ -188,44 +219,58 @@ struct Sums<T> {
 /// # Safety
 /// As [`Run`].
 #[inline(always)]
-unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
+unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool>(
     simd: S,
     last: S::M,
     strip: &Strip<T>,
     sums: Sums<T>,
 ) -> [[S::V; V]; R] {
     let mut acc = [[simd.splat(T::ZERO); V]; R];
-    let Sums { k, mut a, mut ahead, mut b, next_c } = sums;
-    let (a_row, a_k, b_k) = (strip.a.row, strip.a.col, strip.b_k);
+    let Sums { mut a, mut ahead, mut b, mut packed, next_c } = sums;
+    let (k, a_row, a_k, b_k) = (strip.k, strip.a.row, strip.a.col, strip.b.k);
+    // The lines of C are on their way while the products are summed: a row at a time, for all at once would keep the lines
+    // of B waiting.
+    let rows_at_once = if k >= SPREAD_STEPS { 1 } else { R };
+    let segment = k.div_ceil(R / rows_at_once);
+    let (mut left, mut fetched) = (k, 0);
     // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
     unsafe {
-        if k >= FETCH_STEPS {
-            // The lines of C are on their way while the products are summed.
-            for i in 0..R {
-                for j in 0..V {
-                    let line = super::offset(i, strip.c_row, j * T::LANES, 1);
-                    simd.prefetch(next_c.wrapping_offset(line));
+        while left > 0 {
+            if k >= FETCH_STEPS {
+                for i in fetched..fetched + rows_at_once {
+                    for j in 0..V {
+                        simd.prefetch(next_c.wrapping_offset(super::offset(i, strip.c_row, j * T::LANES, 1)));
+                    }
                 }
+                fetched += rows_at_once;
             }
-        }
-        for _ in 0..k {
-            let mut row = [simd.splat(T::ZERO); V];
-            for j in 0..V {
-                row[j] = load::<T, S, MASKED>(simd, j == V - 1, last, b.add(j * T::LANES));
-            }
-            for j in 0..V {
-                simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k)).wrapping_add(j * T::LANES));
-            }
-            simd.prefetch(ahead);
-            ahead = ahead.wrapping_offset(a_k);
-            for i in 0..R {
-                let x = simd.splat(*a.offset(i as isize * a_row));
+            let steps = segment.min(left);
+            left -= steps;
+            for _ in 0..steps {
+                let mut row = [simd.splat(T::ZERO); V];
                 for j in 0..V {
-                    acc[i][j] = simd.fma(x, row[j], acc[i][j]);
+                    row[j] = load::<T, S, MASKED>(simd, j == V - 1, last, b.add(j * T::LANES));
                 }
+                if PACKING {
+                    for j in 0..V {
+                        simd.store(packed.add(j * T::LANES), row[j]);
+                    }
+                    packed = packed.add(V * T::LANES);
+                }
+                for j in 0..V {
+                    simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k)).wrapping_add(j * T::LANES));
+                }
+                simd.prefetch(ahead);
+                ahead = ahead.wrapping_offset(a_k);
+                for i in 0..R {
+                    let x = simd.splat(*a.offset(i as isize * a_row));
+                    for j in 0..V {
+                        acc[i][j] = simd.fma(x, row[j], acc[i][j]);
+                    }
+                }
+                a = a.wrapping_offset(a_k);
+                b = b.wrapping_offset(b_k);
             }
-            a = a.wrapping_offset(a_k);
-            b = b.wrapping_offset(b_k);
         }
     }
     acc
