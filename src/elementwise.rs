@@ -7,8 +7,8 @@ use crate::kernels::elementwise::{Axpy, Exp, Log, Sweep};
 use crate::parallel;
 use crate::simd::slice::{Arrays, Lanewise};
 
-/// Elements for each thread below which forking does not pay: see `gemm`.
-const GRAIN: usize = 1 << 19;
+/// Elements that take about 10 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 15;
 
 impl Exec {
     /// yᵢ = e^xᵢ. At most 1 ULP off in `f32` and `f64`; subnormal results included, NaN stays NaN.
@@ -82,8 +82,8 @@ impl Exec {
         arrays: Arrays<T, IN, OUT>,
         f: F,
     ) {
-        let (token, parts) = (self.token(), self.parts(arrays.len(), GRAIN));
-        parallel::for_each(parts, |index| {
+        let (token, parts) = (self.token(), self.parts(arrays.len(), QUANTUM));
+        self.for_each(parts, |index| {
             let arrays = arrays.range(parallel::part(arrays.len(), T::LANES, parts, index));
             T::dispatch(token, Sweep { arrays, f });
         });

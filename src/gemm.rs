@@ -9,9 +9,8 @@ use crate::kernels::gemm::{Bias, Finish, Nest, Operand, Output, Plan, Product};
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
 
-/// Multiply–adds for each thread, a third of a millisecond, below which forking does not pay: a worker that fell asleep
-/// takes up to 0.1 ms to wake. On two cores 256³ gained nothing, 512³ 1.1 to 1.7 times, 1024³ 1.8 times.
-const GRAIN: usize = 1 << 24;
+/// Multiply–adds that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 18;
 
 /// C ← alpha·A·B + beta·C on the default [`Exec`]. See [`Exec::gemm`].
 ///
@@ -126,11 +125,15 @@ impl Exec {
         let (token, product) = (self.token(), product.oriented());
         let plan = Plan::new(&product, T::registers(token));
         let (m, n) = (product.m, product.n);
-        let parts = self.parts(m.saturating_mul(n).saturating_mul(product.k), GRAIN);
+        let parts = self.parts(m.saturating_mul(n).saturating_mul(product.k), QUANTUM);
         let width = plan.tile.vectors * T::LANES;
-        // By columns, so that no part of B is packed twice; by rows where there are too few columns.
-        let by_columns = n >= 2 * parts * width;
-        parallel::for_each(parts, |index| {
+        let (high, wide) = (m.div_ceil(plan.tile.rows), n.div_ceil(width));
+        // By columns, so that no part of B is packed twice; by rows where there are too few columns, or where nothing is
+        // packed and they come out more even.
+        let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
+        let by_columns = if plan.pack_b { wide >= parts || wide >= high } else { excess(wide) <= excess(high) };
+        let parts = parts.min(if by_columns { wide } else { high });
+        self.for_each(parts, |index| {
             let (rows, cols) = if by_columns {
                 (0..m, parallel::part(n, width, parts, index))
             } else {

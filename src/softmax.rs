@@ -8,8 +8,8 @@ use crate::kernels::softmax::{CrossEntropyRows, Normalize, Rows, SoftmaxRows};
 use crate::matrix::{MatMut, MatRef};
 use crate::parallel;
 
-/// Elements for each thread below which forking does not pay: see `gemm`.
-const GRAIN: usize = 1 << 17;
+/// Elements that take about 10 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 13;
 
 /// Rows whose losses are summed one after the other; the sums of chunks are added in a tree. A constant, so that neither
 /// threads nor instruction sets change the bits.
@@ -89,9 +89,9 @@ impl Exec {
         let token = self.token();
         let scale = T::from_f64(1.0 / m as f64);
         let chunks = m.div_ceil(CHUNK);
-        let forks = self.parts(m * classes, GRAIN);
+        let parts = self.parts(m * classes, QUANTUM);
         let sum = with_rows(z, dz, |rows| {
-            parallel::sum(0..chunks, forks, &|chunk| {
+            self.sum(parts, 0..chunks, &|chunk| {
                 let first = chunk * CHUNK;
                 let count = CHUNK.min(m - first);
                 let labels = &labels[first..first + count];
@@ -110,9 +110,9 @@ impl Exec {
     ) -> Result<(), Error> {
         same_shape(what, z, &y)?;
         let (token, m) = (self.token(), z.rows());
-        let parts = self.parts(m * z.cols(), GRAIN);
+        let parts = self.parts(m * z.cols(), QUANTUM);
         with_rows(z, y, |rows| {
-            parallel::for_each(parts, |index| {
+            self.for_each(parts, |index| {
                 let part = parallel::part(m, 1, parts, index);
                 T::dispatch(token, SoftmaxRows { rows: rows.range(part.start, part.len()), normalize });
             });

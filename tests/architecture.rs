@@ -60,7 +60,7 @@ fn instructions_belong_in_simd() {
 
 #[test]
 fn threads_belong_in_parallel() {
-    forbid("src", &["rayon", "std::thread::spawn"], &["src/parallel.rs"]);
+    forbid("src", &["rayon", "std::thread::spawn"], &["src/parallel"]);
 }
 
 #[test]

@@ -20,17 +20,18 @@ both_types!(
     epilogues,
     same_bits_by_columns,
     same_bits_by_rows,
+    same_bits_where_a_part_is_one_row,
     same_bits_of_dot_products,
     same_bits_at_every_offset,
 );
 
 /// Steps of k in one FMA chain, as `src/kernels/gemm/blocking.rs` has it.
 fn kc<T: Element>() -> usize {
-    32 * T::LANES
+    if T::LANES == 16 { 512 } else { 384 }
 }
 
-/// Multiply–adds from which a call forks once more, as `src/gemm.rs` has it.
-const WORK_PER_THREAD: usize = 1 << 24;
+/// Multiply–adds from which a call is cut for its threads whether or not they are awake, as `src/parallel/crew.rs` has it.
+const WORK_TO_CUT: usize = 1 << 24;
 
 /// The layouts of A, B and C with each of them transposed or not.
 fn transpositions() -> impl Iterator<Item = [Layout; 3]> {
@@ -202,7 +203,7 @@ fn epilogues<T: Float>() {
 fn same_bits_by_columns<T: Float>() {
     let mut rng = Rng::new(10);
     let shape @ (m, n, k) = (251, 1103, 431);
-    assert!(m * n * k >= 7 * WORK_PER_THREAD);
+    assert!(m * n * k >= 7 * WORK_TO_CUT);
     let plain = Case::<T>::new(shape, [Layout::ROWS; 3], &mut rng);
     plain.verify_sample(&execs(), 200, &mut rng);
     let layouts = [Layout::COLS, Layout { pad: 1, ..Layout::COLS }, Layout { pad: 5, ..Layout::ROWS }];
@@ -214,18 +215,29 @@ fn same_bits_by_columns<T: Float>() {
 fn same_bits_by_rows<T: Float>() {
     let mut rng = Rng::new(11);
     let shape @ (m, n, k) = (1777, 67, 997);
-    assert!(m * n * k >= 7 * WORK_PER_THREAD);
+    assert!(m * n * k >= 7 * WORK_TO_CUT);
     for c in [Layout::ROWS, Layout { gap: 1, ..Layout::COLS }] {
         let case = Case::<T>::new(shape, [Layout::ROWS, Layout::ROWS, c], &mut rng);
         case.finished(Activation::Relu, &mut rng).verify_sample(&execs(), 200, &mut rng);
     }
 }
 
+/// The last part is a single row, fewer than the tile has that packs B on its way.
+fn same_bits_where_a_part_is_one_row<T: Float>() {
+    let mut rng = Rng::new(14);
+    let shape @ (m, n, k) = (97, 256, 701);
+    assert!(m * n * k >= WORK_TO_CUT);
+    let b = Layout { pad: 768, ..Layout::ROWS };
+    let case = Case::<T>::new(shape, [Layout::ROWS, b, Layout::ROWS], &mut rng);
+    let execs = sequential_execs().into_iter().flat_map(|exec| [Some(exec), exec.with_threads(17).ok()]);
+    case.verify_sample(&execs.flatten().collect::<Vec<_>>(), 200, &mut rng);
+}
+
 /// Few rows against contiguous columns; work enough for three.
 fn same_bits_of_dot_products<T: Float>() {
     let mut rng = Rng::new(12);
     let shape @ (m, n, k) = (7, 1301, 5600);
-    assert!(m * n * k >= 3 * WORK_PER_THREAD);
+    assert!(m * n * k >= WORK_TO_CUT);
     let case = Case::<T>::new(shape, [Layout::ROWS, Layout::COLS, Layout::ROWS], &mut rng);
     case.finished(Activation::Sigmoid, &mut rng).verify_sample(&execs(), 200, &mut rng);
 }

@@ -48,7 +48,8 @@ impl Plan {
         let tile =
             if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
         let width = tile.vectors * T::LANES;
-        let blocking = Blocking { kc: kc::<T>(), nc: (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width };
+        let blocking =
+            Blocking { kc: kc::<T>(), nc: (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width };
         let dot = p.dot_work().is_some_and(|work| work < p.tile_work());
         let pack_b = !dot && (p.b.col != 1 && p.n > 1 || worth_packing(p, tile));
         Plan {

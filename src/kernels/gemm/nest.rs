@@ -163,7 +163,8 @@ impl<T: Element> Block<T> {
         let Product { n, k, a, alpha, beta, finish, .. } = self.product;
         let width = self.tile.vectors * T::LANES;
         let tile = Tile { rows: min(self.tile.rows, rows), ..self.tile };
-        let update = |j| Update { alpha, beta, bias: finish.bias.at(i, j), relu: finish.activation == Activation::Relu };
+        let update =
+            |j| Update { alpha, beta, bias: finish.bias.at(i, j), relu: finish.activation == Activation::Relu };
         let space_b = self.space_b.filter(|_| i == 0);
         let mut strip = Strip {
             k,
@@ -291,13 +292,7 @@ impl<T: Element> Kernel<T> for Activate<T> {
 /// # Safety
 /// `rows` rows of `cols` contiguous elements are readable and writable.
 #[inline(always)]
-unsafe fn activate<T: Element, S: Simd<T>>(
-    simd: S,
-    activation: Activation,
-    c: Output<T>,
-    rows: usize,
-    cols: usize,
-) {
+unsafe fn activate<T: Element, S: Simd<T>>(simd: S, activation: Activation, c: Output<T>, rows: usize, cols: usize) {
     for i in 0..rows {
         // SAFETY: the caller's debt.
         let arrays = Arrays::in_place(unsafe { core::slice::from_raw_parts_mut(c.at(i, 0), cols) });

@@ -49,13 +49,7 @@ pub(super) unsafe fn rows<T: Element, S: Simd<T>>(
 ///
 /// # Safety
 /// As [`Pack`].
-unsafe fn columns<T: Element, S: Simd<T>>(
-    simd: S,
-    b: Operand<T>,
-    (kc, n): (usize, usize),
-    width: usize,
-    to: *mut T,
-) {
+unsafe fn columns<T: Element, S: Simd<T>>(simd: S, b: Operand<T>, (kc, n): (usize, usize), width: usize, to: *mut T) {
     simd.call(Columns { b, kc, n, width, to });
 }
 
@@ -63,13 +57,7 @@ unsafe fn columns<T: Element, S: Simd<T>>(
 ///
 /// # Safety
 /// As [`Pack`].
-unsafe fn elements<T: Element, S: Simd<T>>(
-    _: S,
-    b: Operand<T>,
-    (kc, n): (usize, usize),
-    width: usize,
-    to: *mut T,
-) {
+unsafe fn elements<T: Element, S: Simd<T>>(_: S, b: Operand<T>, (kc, n): (usize, usize), width: usize, to: *mut T) {
     for j in 0..n {
         let first = j / width * width * kc + j % width;
         for p in 0..kc {

@@ -219,7 +219,14 @@ struct Sums<T> {
 /// # Safety
 /// As [`Run`].
 #[inline(always)]
-unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool>(
+unsafe fn accumulate<
+    T: Element,
+    S: Simd<T>,
+    const R: usize,
+    const V: usize,
+    const MASKED: bool,
+    const PACKING: bool,
+>(
     simd: S,
     last: S::M,
     strip: &Strip<T>,
