@@ -125,7 +125,13 @@ impl Exec {
         let (token, product) = (self.token(), product.oriented());
         let plan = Plan::new(&product, T::registers(token));
         let (m, n) = (product.m, product.n);
+        let run = |product: &Product<T>| {
+            with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan: &plan, workspace }));
+        };
         let parts = self.parts(m.saturating_mul(n).saturating_mul(product.k), QUANTUM);
+        if parts == 1 {
+            return run(&product);
+        }
         let width = plan.tile.vectors * T::LANES;
         let (high, wide) = (m.div_ceil(plan.tile.rows), n.div_ceil(width));
         // By columns, so that no part of B is packed twice; by rows where there are too few columns, or where nothing is
@@ -139,8 +145,7 @@ impl Exec {
             } else {
                 (parallel::part(m, plan.tile.rows, parts, index), 0..n)
             };
-            let product = product.block(rows, cols);
-            with_workspace(plan.workspace(&product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
+            run(&product.block(rows, cols));
         });
     }
 }

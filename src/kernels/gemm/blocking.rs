@@ -99,6 +99,10 @@ const WIDE_TILE_ROWS: usize = 6;
 impl<T: Element> Product<T> {
     /// This product or its [`swapped`](Product::swapped) form, whichever is less work: both give the same bits.
     pub(crate) fn oriented(self) -> Self {
+        if self.c.col == 1 && self.b.col == 1 && self.n.is_multiple_of(T::LANES) {
+            // Whole vectors where they lie: nothing is less work.
+            return self;
+        }
         if self.swapped().work() < self.work() { self.swapped() } else { self }
     }
 
@@ -151,7 +155,7 @@ fn short_tile(m: usize, vectors: usize, registers: usize) -> Tile {
 
 /// The size, at most `max`, that cuts `len` into equal parts with the fewest cuts: 9 rows by tiles of at most 8 are 5 + 4.
 fn balanced(len: usize, max: usize) -> usize {
-    len.div_ceil(len.div_ceil(max))
+    if len <= max { len } else { len.div_ceil(len.div_ceil(max)) }
 }
 
 #[cfg(test)]

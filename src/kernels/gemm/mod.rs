@@ -76,12 +76,6 @@ pub(crate) struct Finish<T> {
     pub(crate) activation: Activation,
 }
 
-impl<T> Default for Finish<T> {
-    fn default() -> Self {
-        Self { bias: Bias::None, activation: Activation::Identity }
-    }
-}
-
 impl<T> Finish<T> {
     /// ReLU is done in registers; other activations on the rows that were just written.
     fn is_relu(&self) -> bool {

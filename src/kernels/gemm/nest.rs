@@ -3,7 +3,7 @@
 use super::blocking::Blocking;
 use super::pack::{self, transpose};
 use super::tile::{self, Kind, Panels, Run, Strip, Update};
-use super::{Finish, Operand, Output, Plan, Product, Tile, dot};
+use super::{Bias, Operand, Output, Plan, Product, Tile, dot};
 use crate::element::Element;
 use crate::kernels::activation::{Activation, Sigmoid, Tanh, Value};
 use crate::kernels::elementwise::Sweep;
@@ -14,8 +14,8 @@ use core::cmp::min;
 /// A product, its plan, and scratch memory of `plan.workspace()` elements. Whoever makes one owes that every element of
 /// the operands is readable, that C is writable and of no other use meanwhile.
 pub(crate) struct Nest<'a, T> {
-    pub(crate) product: Product<T>,
-    pub(crate) plan: Plan,
+    pub(crate) product: &'a Product<T>,
+    pub(crate) plan: &'a Plan,
     pub(crate) workspace: &'a mut [T],
 }
 
@@ -33,25 +33,25 @@ impl<T: Element> Kernel<T> for Nest<'_, T> {
 
 /// # Safety
 /// To call it: what whoever makes a [`Nest`] owes.
-type Body<T, S> = unsafe fn(S, Product<T>, Plan, &mut [T]);
+type Body<T, S> = unsafe fn(S, &Product<T>, &Plan, &mut [T]);
 
 /// # Safety
 /// As [`Body`].
-unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: Product<T>, _: Plan, _: &mut [T]) {
+unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, _: &Plan, _: &mut [T]) {
     simd.call(Dots(product));
 }
 
-struct Dots<T>(Product<T>);
+struct Dots<'a, T>(&'a Product<T>);
 
-impl<T: Element> Kernel<T> for Dots<T> {
+impl<T: Element> Kernel<T> for Dots<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let Product { finish, c, m, n, .. } = self.0;
+        let &Product { finish, c, m, n, .. } = self.0;
         // SAFETY: only `dots` makes one; its caller owes it.
         unsafe {
-            dot::multiply(simd, &self.0);
+            dot::multiply(simd, self.0);
             activate(simd, finish.activation, c, m, n);
         }
     }
@@ -59,55 +59,57 @@ impl<T: Element> Kernel<T> for Dots<T> {
 
 /// # Safety
 /// As [`Body`].
-unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: Product<T>, plan: Plan, workspace: &mut [T]) {
-    let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(&whole));
+unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Plan, workspace: &mut [T]) {
+    let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(whole));
     let space_b = space_b.as_mut_ptr();
     let width = plan.tile.vectors * T::LANES;
     let Blocking { kc, nc } = plan.blocking;
     // A part of a product may have fewer rows than the tile.
     let packs_on_the_way = plan.packs_on_the_way && whole.m >= tile::PACKING_ROWS;
-    let packs_before = plan.pack_b && !packs_on_the_way;
 
+    let scratch = plan.scatter.then_some(space_c.as_mut_ptr());
+    let nowhere = Panels { ptr: whole.b.ptr, k: 0, panel: 0 };
+    let (tile, first, rest) = (plan.tile, nowhere, nowhere);
+    let mut block = Block { whole, tile, jc: 0, n: 0, pc: 0, k: 0, first, rest, space_b: None, scratch };
     // LOOP 4: columns of B and C
-    for jc in (0..whole.n).step_by(nc) {
-        let n = min(nc, whole.n - jc);
+    while block.jc < whole.n {
+        block.n = min(nc, whole.n - block.jc);
         // LOOP 3: depth; one empty pass where k = 0, for C is scaled all the same
-        for pc in (0..whole.k.max(1)).step_by(kc) {
-            let k = min(kc, whole.k - pc);
-            let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
-            let raw = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
-            let packed = Panels { ptr: space_b.cast_const(), k: width as isize, panel: (width * k) as isize };
-            if packs_before {
-                // SAFETY: the block lies within B; `packed_b` made room for it.
-                unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
+        block.pc = 0;
+        loop {
+            block.k = min(kc, whole.k - block.pc);
+            let b = Operand { ptr: whole.b.at(block.pc, block.jc), ..whole.b };
+            block.first = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
+            block.rest = block.first;
+            if plan.pack_b {
+                block.rest = Panels { ptr: space_b, k: width as isize, panel: (width * block.k) as isize };
+                if packs_on_the_way {
+                    block.space_b = Some(space_b);
+                } else {
+                    block.first = block.rest;
+                    // SAFETY: the block lies within B; `packed_b` made room for it.
+                    unsafe { pack::select::<T, S>(b)(simd, b, (block.k, block.n), width, space_b) };
+                }
             }
-            let part = whole.block(0..whole.m, jc..jc + n);
-            let is_last = pc + k == whole.k;
-            let block = Block {
-                product: Product {
-                    k,
-                    a: Operand { ptr: whole.a.at(0, pc), ..whole.a },
-                    beta: if pc == 0 { whole.beta } else { T::ONE },
-                    finish: if is_last { part.finish } else { Finish::default() },
-                    ..part
-                },
-                tile: plan.tile,
-                first: if packs_before { packed } else { raw },
-                rest: if plan.pack_b { packed } else { raw },
-                space_b: packs_on_the_way.then_some(space_b),
-                scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
-            };
             // SAFETY: the caller's debt; the scratch memory holds a strip of the plan's tiles.
             unsafe { block.multiply(simd) };
+            block.pc += kc;
+            if block.pc >= whole.k {
+                break;
+            }
         }
+        block.jc += nc;
     }
 }
 
-/// The operands of one pass through LOOP 2 and LOOP 1.
-struct Block<T> {
-    /// With the β of this block of k, and the epilogue only in the last one.
-    product: Product<T>,
+/// One pass through LOOP 2 and LOOP 1: C[.., jc .. jc + n] gets A[.., pc .. pc + k] · B[pc .. pc + k, jc .. jc + n].
+struct Block<'a, T> {
+    whole: &'a Product<T>,
     tile: Tile,
+    jc: usize,
+    n: usize,
+    pc: usize,
+    k: usize,
     /// B for the first strip of C, packed or where it lies.
     first: Panels<T>,
     /// B for the strips after it.
@@ -118,37 +120,52 @@ struct Block<T> {
     scratch: Option<*mut T>,
 }
 
-impl<T: Element> Block<T> {
+impl<T: Element> Block<'_, T> {
+    /// β of this block of k.
+    fn beta(&self) -> T {
+        if self.pc == 0 { self.whole.beta } else { T::ONE }
+    }
+
+    /// The epilogue, after the last block of k.
+    fn activation(&self) -> Activation {
+        if self.is_last() { self.whole.finish.activation } else { Activation::Identity }
+    }
+
+    fn is_last(&self) -> bool {
+        self.pc + self.k == self.whole.k
+    }
+
     /// LOOP 2 and LOOP 1.
     ///
     /// # Safety
     /// What whoever makes a `Nest` owes.
     unsafe fn multiply<S: Simd<T>>(&self, simd: S) {
-        let Product { m, n, c, finish, .. } = self.product;
+        let (&Product { m, c, .. }, n, high) = (self.whole, self.n, self.tile.rows);
         let width = self.tile.vectors * T::LANES;
-        let around: Option<Around<T, S>> = match finish.activation {
+        let around: Option<Around<T, S>> = match self.activation() {
             _ if self.scratch.is_some() => Some(scatter),
             Activation::Identity | Activation::Relu => None,
             Activation::Sigmoid | Activation::Tanh => Some(in_place),
         };
         // Where all tiles of a strip are alike, all strips are one.
-        let is_even = n.is_multiple_of(width) || n < width && tile::widest(n.div_ceil(T::LANES)) * T::LANES >= n;
+        let is_even = if n < width { tile::widest(n.div_ceil(T::LANES)) * T::LANES >= n } else { n.is_multiple_of(width) };
         let is_tall = around.is_none() && is_even;
         // LOOP 2: rows of A and C
         let mut i = 0;
         while i < m {
-            let whole = if is_tall && (i > 0 || self.space_b.is_none()) { m - i } else { self.tile.rows };
-            let rows = if m - i < self.tile.rows { m - i } else { whole / self.tile.rows * self.tile.rows };
-            let to = self.scratch.map_or(Output { ptr: c.at(i, 0), ..c }, |ptr| Output {
-                ptr,
-                row: n.next_multiple_of(T::LANES) as isize,
-                col: 1,
-            });
+            let rows = match m - i {
+                left if left <= high => left,
+                left if is_tall && (i > 0 || self.space_b.is_none()) => left / high * high,
+                _ => high,
+            };
             // SAFETY: the caller's debt.
             unsafe {
-                match around {
-                    None => self.strip(simd, i, rows, to),
-                    Some(run) => run(simd, self, i, rows, to),
+                match (around, self.scratch) {
+                    (None, _) => self.strip(simd, i, rows, Output { ptr: c.at(i, self.jc), ..c }),
+                    (Some(run), None) => run(simd, self, i, rows, Output { ptr: c.at(i, self.jc), ..c }),
+                    (Some(run), Some(ptr)) => {
+                        run(simd, self, i, rows, Output { ptr, row: n.next_multiple_of(T::LANES) as isize, col: 1 });
+                    }
                 }
             }
             i += rows;
@@ -160,31 +177,31 @@ impl<T: Element> Block<T> {
     /// # Safety
     /// What whoever makes a `Nest` owes, for these rows and `to` in the place of C.
     unsafe fn strip<S: Simd<T>>(&self, simd: S, i: usize, rows: usize, to: Output<T>) {
-        let Product { n, k, a, alpha, beta, finish, .. } = self.product;
+        let (&Product { a, alpha, finish, .. }, n, k) = (self.whole, self.n, self.k);
         let width = self.tile.vectors * T::LANES;
         let tile = Tile { rows: min(self.tile.rows, rows), ..self.tile };
-        let update =
-            |j| Update { alpha, beta, bias: finish.bias.at(i, j), relu: finish.activation == Activation::Relu };
+        let bias = |j| if self.is_last() { finish.bias.at(i, self.jc + j) } else { Bias::None };
         let space_b = self.space_b.filter(|_| i == 0);
+        let panels = if n < width { 0 } else { n / width };
         let mut strip = Strip {
             k,
-            a: Operand { ptr: a.at(i, 0), ..a },
+            a: Operand { ptr: a.at(i, self.pc), ..a },
             rows,
             b: if i == 0 { self.first } else { self.rest },
             packed: space_b.unwrap_or(core::ptr::null_mut()),
-            panels: n / width,
+            panels,
             cols: width,
             c: to.ptr,
             c_row: to.row,
-            update: update(0),
+            update: Update { alpha, beta: self.beta(), bias: bias(0), relu: self.activation() == Activation::Relu },
         };
-        let mut j = n / width * width;
-        if strip.panels > 0 {
+        let mut j = panels * width;
+        if panels > 0 {
             let run: Run<T, S> = tile::select(tile, if space_b.is_some() { Kind::Packing } else { Kind::Plain });
             // SAFETY: the caller's debt.
             unsafe { run(simd, &strip) };
         }
-        strip.b.ptr = strip.b.ptr.wrapping_offset(strip.b.panel.wrapping_mul(strip.panels as isize));
+        strip.b.ptr = strip.b.ptr.wrapping_offset(strip.b.panel.wrapping_mul(panels as isize));
         if let Some(space) = space_b.filter(|_| j < n) {
             let last = Operand { ptr: strip.b.ptr, row: strip.b.k, col: 1 };
             // SAFETY: the caller's debt: a row-major block within B, and room for all panels.
@@ -195,7 +212,7 @@ impl<T: Element> Block<T> {
             let vectors = tile::widest(min(tile.vectors, (n - j).div_ceil(T::LANES)));
             strip.cols = min(vectors * T::LANES, n - j);
             strip.c = to.ptr.wrapping_add(j);
-            strip.update = update(j);
+            strip.update.bias = bias(j);
             let kind = if strip.cols < vectors * T::LANES { Kind::Masked } else { Kind::Plain };
             let run: Run<T, S> = tile::select(Tile { vectors, ..tile }, kind);
             // SAFETY: the caller's debt.
@@ -210,18 +227,17 @@ impl<T: Element> Block<T> {
 ///
 /// # Safety
 /// To call it: as [`Block::strip`].
-type Around<T, S> = unsafe fn(S, &Block<T>, usize, usize, Output<T>);
+type Around<T, S> = unsafe fn(S, &Block<'_, T>, usize, usize, Output<T>);
 
 /// A strip of C, then its activation.
 ///
 /// # Safety
 /// As [`Around`].
-unsafe fn in_place<T: Element, S: Simd<T>>(simd: S, block: &Block<T>, i: usize, rows: usize, to: Output<T>) {
-    let Product { n, finish, .. } = block.product;
+unsafe fn in_place<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usize, rows: usize, to: Output<T>) {
     // SAFETY: the caller's debt.
     unsafe {
         block.strip(simd, i, rows, to);
-        simd.call(Activate { activation: finish.activation, c: to, rows, cols: n });
+        simd.call(Activate { activation: block.activation(), c: to, rows, cols: block.n });
     }
 }
 
@@ -229,20 +245,21 @@ unsafe fn in_place<T: Element, S: Simd<T>>(simd: S, block: &Block<T>, i: usize, 
 ///
 /// # Safety
 /// As [`Around`].
-unsafe fn scatter<T: Element, S: Simd<T>>(simd: S, block: &Block<T>, i: usize, rows: usize, to: Output<T>) {
-    let Product { n, c, beta, finish, .. } = block.product;
+unsafe fn scatter<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usize, rows: usize, to: Output<T>) {
+    let (n, whole) = (block.n, block.whole.c);
+    let c = Output { ptr: whole.at(i, block.jc), ..whole };
     let elements = || (0..rows).flat_map(|r| (0..n).map(move |q| (r, q)));
     // SAFETY: the caller's debt.
     unsafe {
-        if beta != T::ZERO {
-            elements().for_each(|(r, q)| *to.at(r, q) = *c.at(i + r, q));
+        if block.beta() != T::ZERO {
+            elements().for_each(|(r, q)| *to.at(r, q) = *c.at(r, q));
         }
         block.strip(simd, i, rows, to);
-        simd.call(Activate { activation: finish.activation, c: to, rows, cols: n });
+        simd.call(Activate { activation: block.activation(), c: to, rows, cols: n });
         if c.row == 1 {
-            simd.call(Transpose { from: to, rows, cols: n, to: Output { ptr: c.at(i, 0), ..c } });
+            simd.call(Transpose { from: to, rows, cols: n, to: c });
         } else {
-            elements().for_each(|(r, q)| *c.at(i + r, q) = *to.at(r, q));
+            elements().for_each(|(r, q)| *c.at(r, q) = *to.at(r, q));
         }
     }
 }
