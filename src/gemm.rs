@@ -126,7 +126,9 @@ impl Exec {
         let plan = Plan::new(&product, T::registers(token));
         let (m, n) = (product.m, product.n);
         let run = |product: &Product<T>| {
-            with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan: &plan, workspace }));
+            with_workspace(plan.workspace(product), |workspace| {
+                T::dispatch(token, Nest { product, plan: &plan, workspace })
+            });
         };
         let parts = self.parts(m.saturating_mul(n).saturating_mul(product.k), QUANTUM);
         if parts == 1 {

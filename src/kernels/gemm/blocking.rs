@@ -51,13 +51,13 @@ impl Plan {
         let blocking =
             Blocking { kc: kc::<T>(), nc: (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width };
         let dot = p.dot_work().is_some_and(|work| work < p.tile_work());
-        let pack_b = !dot && (p.b.col != 1 && p.n > 1 || worth_packing(p, tile));
+        let pack_b = if dot { p.b.row != 1 } else { p.b.col != 1 && p.n > 1 || worth_packing(p, tile) };
         Plan {
             dot,
             tile,
             blocking,
             pack_b,
-            packs_on_the_way: pack_b && p.b.col == 1 && tile.rows >= tile::PACKING_ROWS,
+            packs_on_the_way: pack_b && !dot && p.b.col == 1 && tile.rows >= tile::PACKING_ROWS,
             scatter: p.c.col != 1 && p.n > 1,
         }
     }
@@ -71,6 +71,9 @@ impl Plan {
     /// Elements of the packed block of B.
     pub(super) fn packed_b<T: Element>(&self, p: &Product<T>) -> usize {
         let Blocking { kc, nc } = self.blocking;
+        if self.dot {
+            return if self.pack_b { p.k.next_multiple_of(T::LANES) * p.n } else { 0 };
+        }
         if self.pack_b { kc.min(p.k) * nc.min(p.n.next_multiple_of(self.tile.vectors * T::LANES)) } else { 0 }
     }
 }
@@ -119,20 +122,23 @@ impl<T: Element> Product<T> {
         m * n.div_ceil(T::LANES as u128) * k + packed + scattered
     }
 
-    /// Likewise for dot products, where the strides allow them: an FMA per vector of B, and the sum over lanes.
+    /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.8 of the peak, and the sum over
+    /// lanes.
     fn dot_work(&self) -> Option<u128> {
         let contiguous = |stride: isize, len: usize| stride == 1 || len == 1;
+        // Few columns are worth a copy with k contiguous.
+        let copied = self.b.row != 1 && self.n < T::LANES * 2;
         let fits = self.k > 1
             && contiguous(self.a.col, self.k)
-            && contiguous(self.b.row, self.k)
+            && (copied || contiguous(self.b.row, self.k))
             && contiguous(self.c.col, self.n);
         let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
-        fits.then_some(m * n * (k.div_ceil(T::LANES as u128) + LANE_SUM))
+        fits.then_some(m * n * (k.div_ceil(T::LANES as u128) * 5 / 4 + LANE_SUM) + if copied { k * n / 2 } else { 0 })
     }
 }
 
 /// Cycles for the sum over the lanes of one dot product.
-const LANE_SUM: u128 = 6;
+const LANE_SUM: u128 = 5;
 
 /// The tile for `m` rows and `vectors` vectors of columns: as many rows as fit and leave no small rest, then as wide as
 /// fits, likewise.
@@ -154,7 +160,7 @@ fn short_tile(m: usize, vectors: usize, registers: usize) -> Tile {
 }
 
 /// The size, at most `max`, that cuts `len` into equal parts with the fewest cuts: 9 rows by tiles of at most 8 are 5 + 4.
-fn balanced(len: usize, max: usize) -> usize {
+pub(super) fn balanced(len: usize, max: usize) -> usize {
     if len <= max { len } else { len.div_ceil(len.div_ceil(max)) }
 }
 

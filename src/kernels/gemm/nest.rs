@@ -37,10 +37,19 @@ type Body<T, S> = unsafe fn(S, &Product<T>, &Plan, &mut [T]);
 
 /// # Safety
 /// As [`Body`].
-unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, _: &Plan, _: &mut [T]) {
-    simd.call(Dots(product));
+unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, plan: &Plan, workspace: &mut [T]) {
+    if !plan.pack_b {
+        return simd.call(Dots(product));
+    }
+    // The columns of B as rows that are contiguous along k.
+    let (width, columns) = (product.k.next_multiple_of(T::LANES), product.b.t());
+    let b = Operand { ptr: workspace.as_ptr(), row: 1, col: width as isize };
+    // SAFETY: `packed_b` made room for it.
+    unsafe { pack::select::<T, S>(columns)(simd, columns, (product.n, product.k), width, workspace.as_mut_ptr()) };
+    simd.call(Dots(&Product { b, ..*product }));
 }
 
+/// What [`dots`] does; only it makes one.
 struct Dots<'a, T>(&'a Product<T>);
 
 impl<T: Element> Kernel<T> for Dots<'_, T> {
@@ -148,7 +157,8 @@ impl<T: Element> Block<'_, T> {
             Activation::Sigmoid | Activation::Tanh => Some(in_place),
         };
         // Where all tiles of a strip are alike, all strips are one.
-        let is_even = if n < width { tile::widest(n.div_ceil(T::LANES)) * T::LANES >= n } else { n.is_multiple_of(width) };
+        let is_even =
+            if n < width { tile::widest(n.div_ceil(T::LANES)) * T::LANES >= n } else { n.is_multiple_of(width) };
         let is_tall = around.is_none() && is_even;
         // LOOP 2: rows of A and C
         let mut i = 0;

@@ -264,7 +264,8 @@ unsafe fn accumulate<
                     }
                     packed = packed.add(V * T::LANES);
                 }
-                for j in 0..V {
+                // A single row goes through B once: there the hardware fetches better than any hint (20 to 50 % more GB/s).
+                for j in 0..if R == 1 { 0 } else { V } {
                     simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k)).wrapping_add(j * T::LANES));
                 }
                 simd.prefetch(ahead);
