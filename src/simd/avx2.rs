@@ -123,6 +123,11 @@ macro_rules! simd {
                 halves!($fma(a, b, c))
             }
             #[inline(always)]
+            fn fma_low(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+                // SAFETY: token.
+                [unsafe { $fma(a[0], b[0], c[0]) }, c[1]]
+            }
+            #[inline(always)]
             fn sqrt(self, a: Self::V) -> Self::V {
                 halves!($sqrt(a))
             }

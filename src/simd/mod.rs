@@ -78,6 +78,8 @@ pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     /// a · b + c with one rounding (two on `Portable` without FMA).
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// [`Simd::fma`] in the first half of the lanes, anything in the others: half of the work where registers allow.
+    fn fma_low(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// √a, correctly rounded.
     fn sqrt(self, a: Self::V) -> Self::V;
     /// |a|: clears the sign, of NaN too.

@@ -87,6 +87,10 @@ macro_rules! simd {
                 a.mul_add(b, c)
             }
             #[inline(always)]
+            fn fma_low(self, a: $v, b: $v, c: $v) -> $v {
+                a.mul_add(b, c)
+            }
+            #[inline(always)]
             fn sqrt(self, a: $v) -> $v {
                 a.sqrt()
             }

@@ -132,12 +132,12 @@ fn pairs<T: Scalar>() -> Vec<[T; 3]> {
     all.iter().flat_map(|&a| all.iter().map(move |&b| [a, b, T::ONE])).collect()
 }
 
-/// Operations from three vectors to two.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     AddSub,
     MulDiv,
     Fma,
+    FmaLow,
     SqrtAbs,
     MinMax,
     LessThan,
@@ -165,6 +165,7 @@ impl<T: Element> Kernel<T> for OnLanes<T> {
             Op::AddSub => (simd.add(a, b), simd.sub(a, b)),
             Op::MulDiv => (simd.mul(a, b), simd.div(a, b)),
             Op::Fma => (simd.fma(a, b, c), simd.add(simd.mul(a, b), c)),
+            Op::FmaLow => (simd.select(simd.first(T::LANES / 2), simd.fma_low(a, b, c), simd.fma(a, b, c)), a),
             Op::SqrtAbs => (simd.sqrt(a), simd.abs(a)),
             Op::MinMax => (simd.min(a, b), simd.max(a, b)),
             Op::LessThan => (simd.select(simd.lt(a, b), c, a), simd.select(simd.lt(b, a), c, b)),
@@ -195,8 +196,7 @@ fn check<T: Scalar>(token: Token, op: Op, arguments: &[[T; 3]], scalar: impl Fn(
 fn arithmetic_is_correctly_rounded<T: Scalar>(token: Token) {
     check(token, Op::AddSub, &pairs::<T>(), |[a, b, _]| [a + b, a - b]);
     check(token, Op::MulDiv, &pairs::<T>(), |[a, b, _]| [a * b, a / b]);
-    // A square root in `f64` has digits enough to be rounded again.
-    let sqrt = |a: T| number(a.to_f64().sqrt());
+    let sqrt = |a: T| number(a.to_f64().sqrt()); // in `f64`, with digits enough to be rounded again
     check(token, Op::SqrtAbs, &pairs::<T>(), |[a, ..]| [sqrt(a), if a < T::ZERO { -a } else { a + T::ZERO }]);
 }
 
@@ -209,6 +209,7 @@ fn fma_rounds_once<T: Scalar>(token: Token) {
     let special = specials::<T>().into_iter().flat_map(|a| pairs::<T>().into_iter().map(move |[b, c, _]| [a, b, c]));
     let arguments: Vec<[T; 3]> = [lost, beyond].into_iter().chain(special.step_by(7)).collect();
     check(token, Op::Fma, &arguments, |x @ [a, b, c]| [fma(x), a * b + c]);
+    check(token, Op::FmaLow, &arguments, |x @ [a, ..]| [fma(x), a]);
 }
 
 fn abs_clears_the_sign_of_nan_too<T: Scalar>(token: Token) {

@@ -113,16 +113,16 @@ impl<T: Element> Product<T> {
         self.dot_work().unwrap_or(u128::MAX).min(self.tile_work())
     }
 
-    /// A rough count of cycles: an FMA per vector of C and step of k, half a cycle per element of B that packing
+    /// A rough count of cycles: an FMA per vector of C and step of k (half of one for half a vector), half a cycle per element of B that packing
     /// transposes, and one per element of C that is transposed through scratch memory.
     fn tile_work(&self) -> u128 {
         let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
         let packed = if self.b.col != 1 && n > 1 { k * n / 2 } else { 0 };
         let scattered = if self.c.col != 1 && n > 1 { m * n } else { 0 };
-        m * n.div_ceil(T::LANES as u128) * k + packed + scattered
+        m * n.div_ceil(T::LANES as u128 / 2) * k / 2 + packed + scattered
     }
 
-    /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.8 of the peak, and the sum over
+    /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.9 of the peak, and the sum over
     /// lanes.
     fn dot_work(&self) -> Option<u128> {
         let contiguous = |stride: isize, len: usize| stride == 1 || len == 1;
@@ -133,7 +133,7 @@ impl<T: Element> Product<T> {
             && (copied || contiguous(self.b.row, self.k))
             && contiguous(self.c.col, self.n);
         let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
-        fits.then_some(m * n * (k.div_ceil(T::LANES as u128) * 5 / 4 + LANE_SUM) + if copied { k * n / 2 } else { 0 })
+        fits.then_some(m * n * (k.div_ceil(T::LANES as u128) * 9 / 8 + LANE_SUM) + if copied { k * n / 2 } else { 0 })
     }
 }
 

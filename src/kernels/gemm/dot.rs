@@ -12,7 +12,7 @@
 
 use super::Product;
 use super::blocking::balanced;
-use super::tile::{Update, write};
+use super::tile::{MASKED, Update, write};
 use crate::element::Element;
 use crate::simd::Simd;
 use core::mem::MaybeUninit;
@@ -59,7 +59,7 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
                 for r in 0..rows {
                     let result = simd.load_masked(simd.first(cols), results.add(r * cols));
                     let update = Update { alpha: p.alpha, beta: p.beta, bias: p.finish.bias.at(i + r, j), relu };
-                    write::<T, S, 1, 1, true>(simd, simd.first(cols), (p.c.at(i + r, j), 0), update, [[result]]);
+                    write::<T, S, 1, 1, MASKED>(simd, simd.first(cols), (p.c.at(i + r, j), 0), update, [[result]]);
                 }
             }
             i += rows;

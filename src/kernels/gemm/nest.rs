@@ -223,7 +223,7 @@ impl<T: Element> Block<'_, T> {
             strip.cols = min(vectors * T::LANES, n - j);
             strip.c = to.ptr.wrapping_add(j);
             strip.update.bias = bias(j);
-            let kind = if strip.cols < vectors * T::LANES { Kind::Masked } else { Kind::Plain };
+            let kind = tile::edge::<T>(vectors, vectors * T::LANES - strip.cols);
             let run: Run<T, S> = tile::select(Tile { vectors, ..tile }, kind);
             // SAFETY: the caller's debt.
             unsafe { run(simd, &strip) };

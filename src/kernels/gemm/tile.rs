@@ -93,12 +93,36 @@ pub(super) enum Kind {
     Plain,
     /// The last vector is partial.
     Masked,
+    /// The last vector is half or less, and half of the work.
+    Low,
     /// Each row of B is stored to the packed panel when it has been loaded.
     Packing,
 }
 
+/// [`Kind`] as a const generic.
+const PLAIN: u8 = Kind::Plain as u8;
+pub(super) const MASKED: u8 = Kind::Masked as u8;
+const LOW: u8 = Kind::Low as u8;
+const PACKING: u8 = Kind::Packing as u8;
+
+const fn is_partial(kind: u8) -> bool {
+    kind == MASKED || kind == LOW
+}
+
 /// Rows from which tiles can pack: those that packed products use.
 pub(super) const PACKING_ROWS: usize = 4;
+
+/// The kind of a tile of `vectors` vectors, the last of them `short` lanes short.
+pub(super) fn edge<T: Element>(vectors: usize, short: usize) -> Kind {
+    match short {
+        0 => Kind::Plain,
+        _ if short >= T::LANES / 2 && vectors <= LOW_VECTORS => Kind::Low,
+        _ => Kind::Masked,
+    }
+}
+
+/// Vectors up to which half of one matters.
+const LOW_VECTORS: usize = 3;
 
 /// The code of a tile that fits.
 pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, kind: Kind) -> Run<T, S> {
@@ -106,10 +130,13 @@ pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, kind: Kind) -> Run<T, S
         ($(($r:literal, $v:literal)),*) => {
             match (tile.rows, tile.vectors, kind) {
                 $(
-                    ($r, $v, Kind::Plain) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, false, false>,
-                    ($r, $v, Kind::Masked) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, true, false>,
+                    ($r, $v, Kind::Plain) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, PLAIN>,
+                    ($r, $v, Kind::Masked) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, MASKED>,
+                    ($r, $v, Kind::Low) if const { fits(S::REGISTERS, $r, $v) && $v <= LOW_VECTORS } => {
+                        call::<T, S, $r, $v, LOW>
+                    }
                     ($r, $v, Kind::Packing) if const { fits(S::REGISTERS, $r, $v) && $r >= PACKING_ROWS } => {
-                        call::<T, S, $r, $v, false, true>
+                        call::<T, S, $r, $v, PACKING>
                     }
                 )*
                 _ => unreachable!("no code for {tile:?}"),
@@ -159,19 +186,14 @@ pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, kind: Kind) -> Run<T, S
 
 /// # Safety
 /// As [`Run`].
-unsafe fn call<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool>(
-    simd: S,
-    strip: &Strip<T>,
-) {
-    simd.call(TilesOf::<T, R, V, MASKED, PACKING>(strip));
+unsafe fn call<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(simd: S, strip: &Strip<T>) {
+    simd.call(TilesOf::<T, R, V, KIND>(strip));
 }
 
 /// Tiles of `R` rows and `V` vectors of one [`Kind`]. Whoever makes one owes what [`Run`] asks for.
-struct TilesOf<'a, T, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool>(&'a Strip<T>);
+struct TilesOf<'a, T, const R: usize, const V: usize, const KIND: u8>(&'a Strip<T>);
 
-impl<T: Element, const R: usize, const V: usize, const MASKED: bool, const PACKING: bool> Kernel<T>
-    for TilesOf<'_, T, R, V, MASKED, PACKING>
-{
+impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for TilesOf<'_, T, R, V, KIND> {
     type Output = ();
 
     #[inline(always)]
@@ -191,9 +213,9 @@ impl<T: Element, const R: usize, const V: usize, const MASKED: bool, const PACKI
                 unsafe {
                     let packed = strip.packed.wrapping_offset(j as isize * (strip.k * width) as isize);
                     let sums = Sums { a: strip.a.at(i, 0), ahead, b, packed, next_c };
-                    let acc = accumulate::<T, S, R, V, MASKED, PACKING>(simd, last, strip, sums);
+                    let acc = accumulate::<T, S, R, V, KIND>(simd, last, strip, sums);
                     let update = Update { bias: strip.update.bias.at(i, j * width), ..strip.update };
-                    write::<T, S, R, V, MASKED>(simd, last, (c, strip.c_row), update, acc);
+                    write::<T, S, R, V, KIND>(simd, last, (c, strip.c_row), update, acc);
                 }
                 b = b.wrapping_offset(strip.b.panel);
                 c = c.wrapping_add(width);
@@ -219,14 +241,7 @@ struct Sums<T> {
 /// # Safety
 /// As [`Run`].
 #[inline(always)]
-unsafe fn accumulate<
-    T: Element,
-    S: Simd<T>,
-    const R: usize,
-    const V: usize,
-    const MASKED: bool,
-    const PACKING: bool,
->(
+unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(
     simd: S,
     last: S::M,
     strip: &Strip<T>,
@@ -256,9 +271,9 @@ unsafe fn accumulate<
             for _ in 0..steps {
                 let mut row = [simd.splat(T::ZERO); V];
                 for j in 0..V {
-                    row[j] = load::<T, S, MASKED>(simd, j == V - 1, last, b.add(j * T::LANES));
+                    row[j] = load::<T, S, KIND>(simd, j == V - 1, last, b.add(j * T::LANES));
                 }
-                if PACKING {
+                if KIND == PACKING {
                     for j in 0..V {
                         simd.store(packed.add(j * T::LANES), row[j]);
                     }
@@ -273,7 +288,9 @@ unsafe fn accumulate<
                 for i in 0..R {
                     let x = simd.splat(*a.offset(i as isize * a_row));
                     for j in 0..V {
-                        acc[i][j] = simd.fma(x, row[j], acc[i][j]);
+                        let low = KIND == LOW && j == V - 1;
+                        acc[i][j] =
+                            if low { simd.fma_low(x, row[j], acc[i][j]) } else { simd.fma(x, row[j], acc[i][j]) };
                     }
                 }
                 a = a.wrapping_offset(a_k);
@@ -289,7 +306,7 @@ unsafe fn accumulate<
 /// # Safety
 /// As [`Run`].
 #[inline(always)]
-pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const MASKED: bool>(
+pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(
     simd: S,
     last: S::M,
     (c, c_row): (*mut T, isize),
@@ -308,7 +325,7 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
                     acc[i][j] = if beta == T::ZERO {
                         simd.mul(va, acc[i][j])
                     } else {
-                        let old = load::<T, S, MASKED>(simd, j == V - 1, last, c.add(j * T::LANES));
+                        let old = load::<T, S, KIND>(simd, j == V - 1, last, c.add(j * T::LANES));
                         simd.fma(va, acc[i][j], simd.mul(vb, old))
                     };
                 }
@@ -318,7 +335,7 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
             Bias::None => {}
             Bias::PerColumn(bias) => {
                 for j in 0..V {
-                    let shift = load::<T, S, MASKED>(simd, j == V - 1, last, bias.add(j * T::LANES));
+                    let shift = load::<T, S, KIND>(simd, j == V - 1, last, bias.add(j * T::LANES));
                     for i in 0..R {
                         acc[i][j] = simd.add(acc[i][j], shift);
                     }
@@ -337,7 +354,7 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
             let c = c.offset(i as isize * c_row);
             for j in 0..V {
                 let value = if relu { Relu::value(simd, acc[i][j]) } else { acc[i][j] };
-                if MASKED && j == V - 1 {
+                if is_partial(KIND) && j == V - 1 {
                     simd.store_masked(last, c.add(j * T::LANES), value);
                 } else {
                     simd.store(c.add(j * T::LANES), value);
@@ -352,7 +369,7 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
 /// # Safety
 /// The elements that are asked for are readable.
 #[inline(always)]
-unsafe fn load<T: Element, S: Simd<T>, const MASKED: bool>(simd: S, is_last: bool, last: S::M, p: *const T) -> S::V {
+unsafe fn load<T: Element, S: Simd<T>, const KIND: u8>(simd: S, is_last: bool, last: S::M, p: *const T) -> S::V {
     // SAFETY: the caller's debt.
-    unsafe { if MASKED && is_last { simd.load_masked(last, p) } else { simd.load(p) } }
+    unsafe { if is_partial(KIND) && is_last { simd.load_masked(last, p) } else { simd.load(p) } }
 }
