@@ -61,7 +61,7 @@ pub(super) struct Update<T> {
 /// Rows of B between the one in use and the one that is fetched.
 const FETCH_ROWS: isize = 8;
 /// Steps of k from which there is time to fetch C ahead of its use.
-const FETCH_STEPS: usize = 8;
+const FETCH_STEPS: usize = 12;
 /// Steps of k from which C is fetched row by row.
 const SPREAD_STEPS: usize = 64;
 
@@ -280,11 +280,13 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
                     packed = packed.add(V * T::LANES);
                 }
                 // A single row goes through B once: there the hardware fetches better than any hint (20 to 50 % more GB/s).
-                for j in 0..if R == 1 { 0 } else { V } {
-                    simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k)).wrapping_add(j * T::LANES));
+                if k >= FETCH_STEPS {
+                    for j in 0..if R == 1 { 0 } else { V } {
+                        simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k)).wrapping_add(j * T::LANES));
+                    }
+                    simd.prefetch(ahead);
+                    ahead = ahead.wrapping_offset(a_k);
                 }
-                simd.prefetch(ahead);
-                ahead = ahead.wrapping_offset(a_k);
                 for i in 0..R {
                     let x = simd.splat(*a.offset(i as isize * a_row));
                     for j in 0..V {
