@@ -76,38 +76,41 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Plan
     // A part of a product may have fewer rows than the tile.
     let packs_on_the_way = plan.packs_on_the_way && whole.m >= tile::PACKING_ROWS;
 
-    let scratch = plan.scatter.then_some(space_c.as_mut_ptr());
-    let nowhere = Panels { ptr: whole.b.ptr, k: 0, panel: 0 };
-    let (tile, first, rest) = (plan.tile, nowhere, nowhere);
-    let mut block = Block { whole, tile, jc: 0, n: 0, pc: 0, k: 0, first, rest, space_b: None, scratch };
     // LOOP 4: columns of B and C
-    while block.jc < whole.n {
-        block.n = min(nc, whole.n - block.jc);
+    let mut jc = 0;
+    while jc < whole.n {
+        let n = min(nc, whole.n - jc);
         // LOOP 3: depth; one empty pass where k = 0, for C is scaled all the same
-        block.pc = 0;
+        let mut pc = 0;
         loop {
-            block.k = min(kc, whole.k - block.pc);
-            let b = Operand { ptr: whole.b.at(block.pc, block.jc), ..whole.b };
-            block.first = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
-            block.rest = block.first;
-            if plan.pack_b {
-                block.rest = Panels { ptr: space_b, k: width as isize, panel: (width * block.k) as isize };
-                if packs_on_the_way {
-                    block.space_b = Some(space_b);
-                } else {
-                    block.first = block.rest;
-                    // SAFETY: the block lies within B; `packed_b` made room for it.
-                    unsafe { pack::select::<T, S>(b)(simd, b, (block.k, block.n), width, space_b) };
-                }
+            let k = min(kc, whole.k - pc);
+            let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
+            let raw = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
+            let packed = Panels { ptr: space_b, k: width as isize, panel: (width * k) as isize };
+            if plan.pack_b && !packs_on_the_way {
+                // SAFETY: the block lies within B; `packed_b` made room for it.
+                unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
             }
+            let block = Block {
+                whole,
+                tile: plan.tile,
+                jc,
+                n,
+                pc,
+                k,
+                first: if plan.pack_b && !packs_on_the_way { packed } else { raw },
+                rest: if plan.pack_b { packed } else { raw },
+                space_b: packs_on_the_way.then_some(space_b),
+                scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
+            };
             // SAFETY: the caller's debt; the scratch memory holds a strip of the plan's tiles.
             unsafe { block.multiply(simd) };
-            block.pc += kc;
-            if block.pc >= whole.k {
+            pc += kc;
+            if pc >= whole.k {
                 break;
             }
         }
-        block.jc += nc;
+        jc += nc;
     }
 }
 
