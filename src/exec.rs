@@ -96,6 +96,11 @@ impl Exec {
         if quanta < 2 { 1 } else { parallel::parts(self.threads(), quanta) }
     }
 
+    /// [`Exec::parts`] where every helper is awake.
+    pub(crate) fn most_parts(&self, work: usize, quantum: usize) -> usize {
+        parallel::most_parts(self.threads(), work / quantum)
+    }
+
     /// Runs `part(0)` … `part(parts − 1)` on the threads of this `Exec`; a single part right here.
     pub(crate) fn for_each(&self, parts: usize, part: impl Fn(usize) + Sync) {
         if parts == 1 { part(0) } else { parallel::for_each(self.threads(), parts, part) }

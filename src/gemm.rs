@@ -5,7 +5,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::activation::Activation;
-use crate::kernels::gemm::{Bias, Finish, Nest, Operand, Output, Plan, Product};
+use crate::kernels::gemm::{Bias, Finish, GemmPlan, Nest, Operand, Output, Packing, Product};
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
 
@@ -122,34 +122,107 @@ impl Exec {
             // An empty sum is 0, also ∞ times.
             product.alpha = T::ONE;
         }
-        let (token, product) = (self.token(), product.oriented());
-        let plan = Plan::new(&product, T::registers(token));
-        let (m, n) = (product.m, product.n);
-        let run = |product: &Product<T>| {
-            with_workspace(plan.workspace(product), |workspace| {
-                T::dispatch(token, Nest { product, plan: &plan, workspace })
-            });
+        let mut plan = self.oriented(&mut product);
+        let token = self.token();
+        let run = |product: &Product<T>, plan: &GemmPlan| {
+            with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };
-        let parts = self.parts(m.saturating_mul(n).saturating_mul(product.k), QUANTUM);
+        let parts = self.parts(product.work(), QUANTUM);
         if parts == 1 {
-            return run(&product);
+            return run(&product, &plan);
         }
-        let width = plan.tile.vectors * T::LANES;
-        let (high, wide) = (m.div_ceil(plan.tile.rows), n.div_ceil(width));
-        // By columns, so that no part of B is packed twice; by rows where there are too few columns, or where nothing is
-        // packed and they come out more even.
-        let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
-        let by_columns = if plan.pack_b { wide >= parts || wide >= high } else { excess(wide) <= excess(high) };
-        let parts = parts.min(if by_columns { wide } else { high });
-        self.for_each(parts, |index| {
-            let (rows, cols) = if by_columns {
-                (0..m, parallel::part(n, width, parts, index))
-            } else {
-                (parallel::part(m, plan.tile.rows, parts, index), 0..n)
-            };
-            run(&product.block(rows, cols));
+        plan.parts = grid::<T>(&product, &plan, parts);
+        let (m, n, width) = (product.m, product.n, plan.tile.vectors * T::LANES);
+        let (high, wide) = plan.parts;
+        self.for_each(high * wide, |index| {
+            let rows = parallel::part(m, plan.tile.rows, high, index % high);
+            let cols = parallel::part(n, width, wide, index / high);
+            run(&product.block(rows, cols), &plan);
         });
     }
+
+    /// Turns the product as it is less work, and plans it in one part.
+    fn oriented<T: Element>(&self, product: &mut Product<T>) -> GemmPlan {
+        let swapped = product.is_better_swapped();
+        if swapped {
+            *product = product.swapped();
+        }
+        GemmPlan { swapped, ..GemmPlan::new(product, T::registers(self.token())) }
+    }
+
+    /// How a product of this shape is computed on this `Exec`.
+    ///
+    /// ```
+    /// use roofline::{Exec, GemmStrides, Packing};
+    /// let exec = Exec::sequential();
+    /// // A mini-batch of 8 through a layer of 784 inputs and 512 outputs: the weights are read once, where they lie.
+    /// let plan = exec.plan::<f32>(8, 512, 784, GemmStrides::row_major(512, 784));
+    /// assert_eq!((plan.packing, plan.parts), (Packing::InPlace, (1, 1)));
+    /// ```
+    pub fn plan<T: Element>(&self, m: usize, n: usize, k: usize, strides: GemmStrides) -> GemmPlan {
+        let operand = |(row, col)| Operand { ptr: core::ptr::null(), row, col };
+        let mut product = Product {
+            m,
+            n,
+            k,
+            alpha: T::ONE,
+            a: operand(strides.a),
+            b: operand(strides.b),
+            beta: T::ZERO,
+            c: Output { ptr: core::ptr::null_mut(), row: strides.c.0, col: strides.c.1 },
+            finish: Finish { bias: Bias::None, activation: Activation::Identity },
+        };
+        let plan = self.oriented(&mut product);
+        let parts = self.most_parts(product.work(), QUANTUM);
+        GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
+    }
+}
+
+/// Row and column strides of the operands of a product, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GemmStrides {
+    /// Of A, m×k.
+    pub a: (isize, isize),
+    /// Of B, k×n.
+    pub b: (isize, isize),
+    /// Of C, m×n.
+    pub c: (isize, isize),
+}
+
+impl GemmStrides {
+    /// All row-major and without gaps.
+    pub fn row_major(n: usize, k: usize) -> Self {
+        let (n, k) = (n as isize, k as isize);
+        Self { a: (k, 1), b: (n, 1), c: (n, 1) }
+    }
+
+    /// With A stored as its transpose, k×m and row-major: Xᵀ in dW = Xᵀ·dZ.
+    #[must_use]
+    pub fn with_a_transposed(self, m: usize) -> Self {
+        Self { a: (1, m as isize), ..self }
+    }
+
+    /// With B stored as its transpose, n×k and row-major: Wᵀ in dX = dZ·Wᵀ.
+    #[must_use]
+    pub fn with_b_transposed(self, k: usize) -> Self {
+        Self { b: (1, k as isize), ..self }
+    }
+}
+
+/// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there
+/// are too few columns, or where nothing is packed and they come out more even.
+fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usize, usize) {
+    if parts == 1 {
+        return (1, 1);
+    }
+    let high = product.m.div_ceil(plan.tile.rows);
+    let wide = product.n.div_ceil(plan.tile.vectors * T::LANES);
+    let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
+    let by_columns = match plan.packing {
+        Packing::InPlace => excess(wide) <= excess(high),
+        Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
+    };
+    if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
 }
 
 impl Exec {

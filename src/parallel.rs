@@ -24,6 +24,11 @@ pub(crate) fn parts(threads: usize, quanta: usize) -> usize {
     crew::parts(threads, quanta)
 }
 
+/// [`parts`] where every helper is awake.
+pub(crate) fn most_parts(threads: usize, quanta: usize) -> usize {
+    crew::most_parts(threads, quanta)
+}
+
 /// Runs `part(0)` … `part(parts − 1)` on at most `threads` threads. One part runs here and touches nothing else.
 pub(crate) fn for_each(threads: usize, parts: usize, part: impl Fn(usize) + Sync) {
     if parts > 1 { crew::run(threads, parts, &part) } else { (0..parts).for_each(part) }
@@ -88,6 +93,10 @@ mod crew;
 #[cfg(not(feature = "parallel"))]
 mod crew {
     pub(super) fn parts(_threads: usize, _quanta: usize) -> usize {
+        1
+    }
+
+    pub(super) fn most_parts(_threads: usize, _quanta: usize) -> usize {
         1
     }
 

@@ -108,11 +108,19 @@ pub(super) fn parts(threads: usize, quanta: usize) -> usize {
         if present == 0 && !awaited {
             return 1;
         }
-        let threads = threads.min(MOST_PARTS);
-        if quanta >= threads * QUANTA_TO_BALANCE { (4 * threads).min(MOST_PARTS) } else { threads.min(quanta) }
+        most_parts(threads, quanta)
     };
     // A thread that is being torn down has no crew any more.
     CREW.try_with(cut).unwrap_or(1)
+}
+
+/// Parts for helpers that are awake.
+pub(super) fn most_parts(threads: usize, quanta: usize) -> usize {
+    let threads = threads.min(MOST_PARTS);
+    if threads < 2 || quanta < 2 {
+        return 1;
+    }
+    if quanta >= threads * QUANTA_TO_BALANCE { (4 * threads).min(MOST_PARTS) } else { threads.min(quanta) }
 }
 
 /// Calls the helpers that are missing, as many as the pool has workers for.

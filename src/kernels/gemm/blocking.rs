@@ -1,4 +1,4 @@
-//! [`Plan`]: which tile, which blocks, what is packed. Plain data: tests assert it, benches print it.
+//! [`GemmPlan`]: which tile, which blocks, what is packed. Plain data: tests assert it, benches print it.
 
 use super::{Product, tile};
 use crate::element::Element;
@@ -12,27 +12,47 @@ pub struct Tile {
     pub vectors: usize,
 }
 
-/// Sizes of the blocks that the loops cut.
+/// What computes the elements of C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Blocking {
-    /// Steps of k: a constant of the element type, for it decides the bits.
-    pub(crate) kc: usize,
-    /// Columns of the block of B.
-    pub(crate) nc: usize,
+pub enum GemmPath {
+    /// Register tiles: one FMA chain per element and block of k.
+    Tiles,
+    /// Dot products of rows of A and columns of B that are contiguous along k.
+    Dots,
 }
 
-/// How a product is computed.
+/// What becomes of B.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    pub(crate) tile: Tile,
-    pub(crate) blocking: Blocking,
-    pub(crate) pack_b: bool,
-    /// By the tiles of the first strip of C, while they multiply: 1 to 2 % less time at 1024³ than a pass of its own.
-    pub(crate) packs_on_the_way: bool,
-    /// Dot products instead of tiles.
-    pub(crate) dot: bool,
-    /// C has no unit stride: strips are computed in scratch memory and scattered.
-    pub(crate) scatter: bool,
+pub enum Packing {
+    /// It is read where it lies.
+    InPlace,
+    /// It is copied, block by block, before the block is used.
+    Before,
+    /// It is copied by the tiles of the first strip of C, while they multiply: 1 to 2 % less time at 1024³ than `Before`.
+    OnTheWay,
+}
+
+/// How a product is computed: what [`Exec::plan`](crate::Exec::plan) says. It depends on the shape, the strides, the element
+/// type and the registers of the instruction set, and never on values, caches or the load of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GemmPlan {
+    /// Cᵀ = Bᵀ·Aᵀ is computed: what follows is about that product.
+    pub swapped: bool,
+    /// Tiles or dot products.
+    pub path: GemmPath,
+    /// The register tile.
+    pub tile: Tile,
+    /// What becomes of B.
+    pub packing: Packing,
+    /// C has no unit stride: strips of it are computed in scratch memory and transposed or scattered.
+    pub scatter: bool,
+    /// Steps of k in one FMA chain of a tile: a constant of the element type, for it decides the bits.
+    pub kc: usize,
+    /// Columns of the block of B.
+    pub nc: usize,
+    /// The most parts, (along the rows, along the columns) of C, that the threads share out. Fewer where helpers sleep.
+    pub parts: (usize, usize),
 }
 
 /// Steps of k in one FMA chain: 512 `f32` or 384 `f64`. The 6 rows of A in use then take 12 or 18 KiB of L1. More steps
@@ -41,40 +61,50 @@ const fn kc<T: Element>() -> usize {
     if size_of::<T>() == 4 { 512 } else { 384 }
 }
 
-impl Plan {
-    /// The plan for a product whose vectors lie along the rows of C, on a register file of `registers` vectors.
-    pub(crate) fn new<T: Element>(p: &Product<T>, registers: usize) -> Plan {
+impl GemmPlan {
+    /// The plan for a product that is oriented already, in one part.
+    pub(crate) fn new<T: Element>(p: &Product<T>, registers: usize) -> Self {
         let vectors = p.n.div_ceil(T::LANES);
         let tile =
             if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
         let width = tile.vectors * T::LANES;
-        let blocking =
-            Blocking { kc: kc::<T>(), nc: (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width };
-        let dot = p.dot_work().is_some_and(|work| work < p.tile_work());
-        let pack_b = if dot { p.b.row != 1 } else { p.b.col != 1 && p.n > 1 || worth_packing(p, tile) };
-        Plan {
-            dot,
+        let is_dot = p.dot_cycles().is_some_and(|cycles| cycles < p.tile_cycles());
+        let packing = if is_dot {
+            if p.b.row == 1 { Packing::InPlace } else { Packing::Before }
+        } else if p.b.col != 1 && p.n > 1 {
+            Packing::Before
+        } else if !worth_packing(p, tile) {
+            Packing::InPlace
+        } else if p.b.col == 1 && tile.rows >= tile::PACKING_ROWS {
+            Packing::OnTheWay
+        } else {
+            Packing::Before
+        };
+        Self {
+            swapped: false,
+            path: if is_dot { GemmPath::Dots } else { GemmPath::Tiles },
             tile,
-            blocking,
-            pack_b,
-            packs_on_the_way: pack_b && !dot && p.b.col == 1 && tile.rows >= tile::PACKING_ROWS,
+            packing,
             scatter: p.c.col != 1 && p.n > 1,
+            kc: kc::<T>(),
+            nc: (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width,
+            parts: (1, 1),
         }
     }
 
     /// Elements of scratch memory that the plan needs: packed B, then the strip of C that is scattered.
     pub(crate) fn workspace<T: Element>(&self, p: &Product<T>) -> usize {
-        let columns = self.blocking.nc.min(p.n).next_multiple_of(T::LANES);
+        let columns = self.nc.min(p.n).next_multiple_of(T::LANES);
         self.packed_b(p) + if self.scatter { self.tile.rows * columns } else { 0 }
     }
 
     /// Elements of the packed block of B.
     pub(super) fn packed_b<T: Element>(&self, p: &Product<T>) -> usize {
-        let Blocking { kc, nc } = self.blocking;
-        if self.dot {
-            return if self.pack_b { p.k.next_multiple_of(T::LANES) * p.n } else { 0 };
+        match (self.packing, self.path) {
+            (Packing::InPlace, _) => 0,
+            (_, GemmPath::Dots) => p.k.next_multiple_of(T::LANES) * p.n,
+            (_, GemmPath::Tiles) => self.kc.min(p.k) * self.nc.min(p.n.next_multiple_of(self.tile.vectors * T::LANES)),
         }
-        if self.pack_b { kc.min(p.k) * nc.min(p.n.next_multiple_of(self.tile.vectors * T::LANES)) } else { 0 }
     }
 }
 
@@ -100,31 +130,30 @@ const SHORT_CHAIN: usize = 16;
 const WIDE_TILE_ROWS: usize = 6;
 
 impl<T: Element> Product<T> {
-    /// This product or its [`swapped`](Product::swapped) form, whichever is less work: both give the same bits.
-    pub(crate) fn oriented(self) -> Self {
-        if self.c.col == 1 && self.b.col == 1 && self.n.is_multiple_of(T::LANES) {
-            // Whole vectors where they lie: nothing is less work.
-            return self;
-        }
-        if self.swapped().work() < self.work() { self.swapped() } else { self }
+    /// Whether the [`swapped`](Product::swapped) form is less work. Both give the same bits.
+    pub(crate) fn is_better_swapped(&self) -> bool {
+        // Whole vectors where they lie: nothing is less work.
+        let is_ideal = self.c.col == 1 && self.b.col == 1 && self.n.is_multiple_of(T::LANES);
+        !is_ideal && self.swapped().cycles() < self.cycles()
     }
 
-    fn work(&self) -> u128 {
-        self.dot_work().unwrap_or(u128::MAX).min(self.tile_work())
+    fn cycles(&self) -> f64 {
+        self.dot_cycles().unwrap_or(f64::INFINITY).min(self.tile_cycles())
     }
 
-    /// A rough count of cycles: an FMA per vector of C and step of k (half of one for half a vector), half a cycle per element of B that packing
-    /// transposes, and one per element of C that is transposed through scratch memory.
-    fn tile_work(&self) -> u128 {
-        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
-        let packed = if self.b.col != 1 && n > 1 { k * n / 2 } else { 0 };
-        let scattered = if self.c.col != 1 && n > 1 { m * n } else { 0 };
-        m * n.div_ceil(T::LANES as u128 / 2) * k / 2 + packed + scattered
+    /// A rough count of cycles: an FMA per vector of C and step of k, half of one for half a vector beside whole ones, half a
+    /// cycle per element of B that packing transposes, and one per element of C that is transposed through scratch memory.
+    fn tile_cycles(&self) -> f64 {
+        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as f64);
+        let vectors = if self.n <= T::LANES { 1.0 } else { self.n.div_ceil(T::LANES / 2) as f64 / 2.0 };
+        let packed = if self.b.col != 1 && self.n > 1 { k * n / 2.0 } else { 0.0 };
+        let scattered = if self.c.col != 1 && self.n > 1 { m * n } else { 0.0 };
+        m * vectors * k + packed + scattered
     }
 
     /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.9 of the peak, and the sum over
     /// lanes.
-    fn dot_work(&self) -> Option<u128> {
+    fn dot_cycles(&self) -> Option<f64> {
         let contiguous = |stride: isize, len: usize| stride == 1 || len == 1;
         // Few columns are worth a copy with k contiguous.
         let copied = self.b.row != 1 && self.n < T::LANES * 2;
@@ -132,13 +161,14 @@ impl<T: Element> Product<T> {
             && contiguous(self.a.col, self.k)
             && (copied || contiguous(self.b.row, self.k))
             && contiguous(self.c.col, self.n);
-        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as u128);
-        fits.then_some(m * n * (k.div_ceil(T::LANES as u128) * 9 / 8 + LANE_SUM) + if copied { k * n / 2 } else { 0 })
+        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as f64);
+        let vectors = self.k.div_ceil(T::LANES) as f64;
+        fits.then_some(m * n * (vectors / 0.9 + LANE_SUM) + if copied { k * n / 2.0 } else { 0.0 })
     }
 }
 
 /// Cycles for the sum over the lanes of one dot product.
-const LANE_SUM: u128 = 5;
+const LANE_SUM: f64 = 5.0;
 
 /// The tile for `m` rows and `vectors` vectors of columns: as many rows as fit and leave no small rest, then as wide as
 /// fits, likewise.
@@ -182,7 +212,7 @@ mod tests {
         };
         let operand = |(row, col)| Operand { ptr: ptr::null(), row, col };
         let (row, col) = strides(m, n, tc);
-        Product {
+        let product = Product {
             m,
             n,
             k,
@@ -192,46 +222,51 @@ mod tests {
             beta: 0.0,
             c: Output { ptr: ptr::null_mut(), row, col },
             finish: Finish { bias: Bias::None, activation: Activation::Identity },
-        }
-        .oriented()
+        };
+        if product.is_better_swapped() { product.swapped() } else { product }
     }
 
     const PLAIN: [bool; 3] = [false; 3];
 
     #[test]
     fn large_products_are_packed_and_use_the_whole_register_file() {
-        let plan = Plan::new(&product(1024, 1024, 1024, PLAIN), AVX512);
-        assert_eq!((plan.tile, plan.pack_b, plan.dot), (Tile { rows: 6, vectors: 4 }, true, false));
-        assert_eq!(Plan::new(&product(1024, 1024, 1024, PLAIN), AVX2).tile, Tile { rows: 6, vectors: 1 });
+        let plan = GemmPlan::new(&product(1024, 1024, 1024, PLAIN), AVX512);
+        let found = (plan.tile, plan.packing, plan.path);
+        assert_eq!(found, (Tile { rows: 6, vectors: 4 }, Packing::OnTheWay, GemmPath::Tiles));
+        assert_eq!(GemmPlan::new(&product(1024, 1024, 1024, PLAIN), AVX2).tile, Tile { rows: 6, vectors: 1 });
     }
 
     #[test]
     fn small_batches_read_the_weights_in_place() {
         for batch in 1..=16 {
-            let plan = Plan::new(&product(batch, 512, 784, PLAIN), AVX512);
-            assert!(!plan.pack_b && !plan.dot && !plan.scatter, "forward at batch {batch}: {plan:?}");
+            let plan = GemmPlan::new(&product(batch, 512, 784, PLAIN), AVX512);
+            let found = (plan.packing, plan.path, plan.scatter);
+            assert_eq!(found, (Packing::InPlace, GemmPath::Tiles, false), "forward at batch {batch}: {plan:?}");
             // dX: the weights are W and C is m×784; either dot products, or W on the side that is never packed.
             let dx = product(batch, 784, 512, [false, true, false]);
-            let plan = Plan::new(&dx, AVX512);
-            assert!(plan.dot || dx.m == 784, "dX at batch {batch}: {plan:?}");
+            let plan = GemmPlan::new(&dx, AVX512);
+            assert!(plan.path == GemmPath::Dots || dx.m == 784, "dX at batch {batch}: {plan:?}");
         }
     }
 
     #[test]
     fn short_chains_use_half_of_the_accumulators() {
-        assert_eq!(Plan::new(&product(784, 512, 8, [true, false, false]), AVX512).tile, Tile { rows: 4, vectors: 4 });
+        assert_eq!(
+            GemmPlan::new(&product(784, 512, 8, [true, false, false]), AVX512).tile,
+            Tile { rows: 4, vectors: 4 }
+        );
     }
 
     #[test]
     fn ten_columns_do_not_pay_for_more_than_a_vector() {
-        assert_eq!(Plan::new(&product(64, 10, 128, PLAIN), AVX512).tile, Tile { rows: 8, vectors: 1 });
+        assert_eq!(GemmPlan::new(&product(64, 10, 128, PLAIN), AVX512).tile, Tile { rows: 8, vectors: 1 });
     }
 
     #[test]
     fn a_column_major_result_swaps_the_operands() {
         let swapped = product(300, 200, 100, [false, false, true]);
         assert_eq!((swapped.m, swapped.n), (200, 300));
-        assert!(!Plan::new(&swapped, AVX512).scatter);
+        assert!(!GemmPlan::new(&swapped, AVX512).scatter);
     }
 
     /// The order of summation is a constant of the element type.
@@ -239,7 +274,7 @@ mod tests {
     fn the_depth_of_a_block_depends_on_the_type_alone() {
         for shape in [(1, 1, 1), (2048, 2048, 2048), (3, 1000, 70)] {
             for registers in [4, AVX2, AVX512] {
-                assert_eq!(Plan::new(&product(shape.0, shape.1, shape.2, PLAIN), registers).blocking.kc, 512);
+                assert_eq!(GemmPlan::new(&product(shape.0, shape.1, shape.2, PLAIN), registers).kc, 512);
             }
         }
     }

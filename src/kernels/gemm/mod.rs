@@ -25,8 +25,7 @@ mod nest;
 mod pack;
 mod tile;
 
-pub(crate) use blocking::Plan;
-pub use blocking::Tile;
+pub use blocking::{GemmPath, GemmPlan, Packing, Tile};
 pub(crate) use nest::Nest;
 
 use super::activation::Activation;
@@ -130,6 +129,11 @@ unsafe impl<T: Send> Send for Product<T> {}
 unsafe impl<T: Sync> Sync for Product<T> {}
 
 impl<T: Copy> Product<T> {
+    /// Multiply–adds.
+    pub(crate) fn work(&self) -> usize {
+        self.m.saturating_mul(self.n).saturating_mul(self.k)
+    }
+
     /// The same product with the operands in each other's role: Cᵀ = Bᵀ·Aᵀ.
     pub(crate) fn swapped(self) -> Self {
         let c = Output { ptr: self.c.ptr, row: self.c.col, col: self.c.row };

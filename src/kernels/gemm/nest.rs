@@ -1,9 +1,8 @@
 //! The four loops around the tile.
 
-use super::blocking::Blocking;
 use super::pack::{self, transpose};
 use super::tile::{self, Kind, Panels, Run, Strip, Update};
-use super::{Bias, Operand, Output, Plan, Product, Tile, dot};
+use super::{Bias, GemmPath, GemmPlan, Operand, Output, Packing, Product, Tile, dot};
 use crate::element::Element;
 use crate::kernels::activation::{Activation, Sigmoid, Tanh, Value};
 use crate::kernels::elementwise::Sweep;
@@ -15,7 +14,7 @@ use core::cmp::min;
 /// the operands is readable, that C is writable and of no other use meanwhile.
 pub(crate) struct Nest<'a, T> {
     pub(crate) product: &'a Product<T>,
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a GemmPlan,
     pub(crate) workspace: &'a mut [T],
 }
 
@@ -25,7 +24,7 @@ impl<T: Element> Kernel<T> for Nest<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         // Reached by address, so that each is a function of its own: in one, their variables crowd out the registers.
-        let run: Body<T, S> = if self.plan.dot { dots } else { loops };
+        let run: Body<T, S> = if self.plan.path == GemmPath::Dots { dots } else { loops };
         // SAFETY: whoever made the `Nest` owes it.
         unsafe { run(simd, self.product, self.plan, self.workspace) }
     }
@@ -33,12 +32,12 @@ impl<T: Element> Kernel<T> for Nest<'_, T> {
 
 /// # Safety
 /// To call it: what whoever makes a [`Nest`] owes.
-type Body<T, S> = unsafe fn(S, &Product<T>, &Plan, &mut [T]);
+type Body<T, S> = unsafe fn(S, &Product<T>, &GemmPlan, &mut [T]);
 
 /// # Safety
 /// As [`Body`].
-unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, plan: &Plan, workspace: &mut [T]) {
-    if !plan.pack_b {
+unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
+    if plan.packing == Packing::InPlace {
         return simd.call(Dots(product));
     }
     // The columns of B as rows that are contiguous along k.
@@ -68,13 +67,14 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
 
 /// # Safety
 /// As [`Body`].
-unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Plan, workspace: &mut [T]) {
+unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
     let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(whole));
     let space_b = space_b.as_mut_ptr();
     let width = plan.tile.vectors * T::LANES;
-    let Blocking { kc, nc } = plan.blocking;
+    let GemmPlan { kc, nc, .. } = *plan;
     // A part of a product may have fewer rows than the tile.
-    let packs_on_the_way = plan.packs_on_the_way && whole.m >= tile::PACKING_ROWS;
+    let packs_on_the_way = plan.packing == Packing::OnTheWay && whole.m >= tile::PACKING_ROWS;
+    let packs_before = plan.packing != Packing::InPlace && !packs_on_the_way;
 
     // LOOP 4: columns of B and C
     let mut jc = 0;
@@ -87,7 +87,7 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Plan
             let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
             let raw = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
             let packed = Panels { ptr: space_b, k: width as isize, panel: (width * k) as isize };
-            if plan.pack_b && !packs_on_the_way {
+            if packs_before {
                 // SAFETY: the block lies within B; `packed_b` made room for it.
                 unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
             }
@@ -98,8 +98,8 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Plan
                 n,
                 pc,
                 k,
-                first: if plan.pack_b && !packs_on_the_way { packed } else { raw },
-                rest: if plan.pack_b { packed } else { raw },
+                first: if packs_before { packed } else { raw },
+                rest: if packs_before || packs_on_the_way { packed } else { raw },
                 space_b: packs_on_the_way.then_some(space_b),
                 scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
             };

@@ -1,0 +1,61 @@
+//! `Exec::plan`: decisions as data, and that they depend on shape and strides alone.
+
+use roofline::{Exec, GemmPath, GemmStrides, Isa, Packing};
+
+/// Batches that an MLP trains with, against the layers of one.
+const LAYERS: [(usize, usize); 4] = [(784, 512), (512, 256), (256, 128), (128, 10)];
+
+#[test]
+fn weights_are_read_in_place_at_small_batches() {
+    for exec in Isa::available().map(|isa| Exec::sequential().with_isa(isa).unwrap()) {
+        for (inputs, outputs) in LAYERS {
+            for batch in [1, 2, 4, 8, 16] {
+                let plan = exec.plan::<f32>(batch, outputs, inputs, GemmStrides::row_major(outputs, inputs));
+                assert_eq!((plan.packing, plan.scatter), (Packing::InPlace, false), "{batch}x{outputs}: {plan:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn transposed_weights_are_dot_products_at_small_batches_and_packed_at_large_ones() {
+    let plan = |batch| {
+        let strides = GemmStrides::row_major(784, 512).with_b_transposed(512);
+        Exec::sequential().plan::<f32>(batch, 784, 512, strides)
+    };
+    assert!([1, 2, 4, 8].iter().all(|&batch| plan(batch).path == GemmPath::Dots));
+    assert_eq!((plan(256).path, plan(256).packing), (GemmPath::Tiles, Packing::Before));
+}
+
+#[test]
+fn a_transposed_result_turns_the_product() {
+    let row_major = GemmStrides::row_major(300, 200);
+    let plan = Exec::sequential().plan::<f64>(100, 300, 200, GemmStrides { c: (1, 100), ..row_major });
+    assert!(plan.swapped && !plan.scatter);
+}
+
+#[test]
+#[cfg(feature = "parallel")]
+fn parts_grow_with_work_and_threads() {
+    let parts = |threads, n| {
+        let exec = Exec::sequential().with_threads(threads).unwrap();
+        exec.plan::<f32>(n, n, n, GemmStrides::row_major(n, n)).parts
+    };
+    assert_eq!(parts(1, 1024), (1, 1));
+    assert_eq!(parts(2, 48), (1, 1));
+    assert_eq!(parts(2, 256), (1, 2));
+    // Four threads have four parts each, so that the fastest takes more.
+    assert_eq!(parts(4, 1024), (1, 16));
+    assert!(parts(8, 512).0 * parts(8, 512).1 >= 8);
+}
+
+/// `usize::MAX` rows of nothing, and zero sizes, are planned like anything else.
+#[test]
+fn extreme_shapes_have_plans() {
+    for (m, n, k) in [(0, 0, 0), (1, 1, 0), (usize::MAX, 1, 1), (usize::MAX, usize::MAX, usize::MAX)] {
+        for exec in [Exec::sequential(), Exec::default()] {
+            let plan = exec.plan::<f64>(m, n, k, GemmStrides { a: (0, 0), b: (0, 0), c: (0, 0) });
+            assert!(plan.parts.0 * plan.parts.1 >= 1 && plan.kc == 384, "{plan:?}");
+        }
+    }
+}
