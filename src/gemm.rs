@@ -25,13 +25,20 @@ pub fn gemm<T: Element>(alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, c
 pub struct Epilogue<'a, T> {
     /// Added to every row of C: one value per column.
     pub bias: Option<&'a [T]>,
-    /// Applied to every element last.
+    /// Applied to every element after the bias.
     pub activation: Activation,
+    /// Multiplies every element by f′(z) last, given the activation f and its outputs f(z), a matrix of the shape of C: the
+    /// step of back-propagation dZ⁽ˡ⁻¹⁾ = dZ⁽ˡ⁾·W⁽ˡ⁾ᵀ ⊙ g′(Z⁽ˡ⁻¹⁾).
+    pub gradient: Option<(Activation, MatRef<'a, T>)>,
+}
+
+fn operand<T: Element>(view: MatRef<'_, T>) -> Operand<T> {
+    Operand { ptr: view.as_ptr(), row: view.row_stride(), col: view.col_stride() }
 }
 
 impl<T> Default for Epilogue<'_, T> {
     fn default() -> Self {
-        Self { bias: None, activation: Activation::Identity }
+        Self { bias: None, activation: Activation::Identity, gradient: None }
     }
 }
 
@@ -55,7 +62,7 @@ impl Exec {
     /// C ← g(alpha·A·B + beta·C + bias): [`Exec::gemm`] with an epilogue.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::Length`] of the bias.
+    /// [`Error::Shape`], also of the outputs for the gradient; [`Error::Length`] of the bias.
     pub fn gemm_with<T: Element>(
         &self,
         alpha: T,
@@ -91,16 +98,27 @@ impl Exec {
             Some(bias) => Bias::PerColumn(bias.as_ptr()),
             None => Bias::None,
         };
+        let gradient = match epilogue.gradient {
+            Some((_, output)) if (output.rows(), output.cols()) != (m, n) => {
+                return Err(Error::Shape {
+                    what: "gemm: outputs for the gradient (as C)",
+                    expected: (m, n),
+                    found: (output.rows(), output.cols()),
+                });
+            }
+            Some((activation, output)) => Some((activation, operand(output))),
+            None => None,
+        };
         let product = Product {
             m,
             n,
             k,
             alpha,
-            a: Operand { ptr: a.as_ptr(), row: a.row_stride(), col: a.col_stride() },
-            b: Operand { ptr: b.as_ptr(), row: b.row_stride(), col: b.col_stride() },
+            a: operand(a),
+            b: operand(b),
             beta,
             c: Output { ptr: c.as_mut_ptr(), row: c.row_stride(), col: c.col_stride() },
-            finish: Finish { bias, activation: epilogue.activation },
+            finish: Finish { bias, activation: epilogue.activation, gradient },
         };
         // SAFETY: the views' addresses were checked at construction, and the borrow of C is unique.
         unsafe { self.product(product) };
@@ -160,17 +178,17 @@ impl Exec {
     /// assert_eq!((plan.packing, plan.parts), (Packing::InPlace, (1, 1)));
     /// ```
     pub fn plan<T: Element>(&self, m: usize, n: usize, k: usize, strides: GemmStrides) -> GemmPlan {
-        let operand = |(row, col)| Operand { ptr: core::ptr::null(), row, col };
+        let strided = |(row, col)| Operand { ptr: core::ptr::null(), row, col };
         let mut product = Product {
             m,
             n,
             k,
             alpha: T::ONE,
-            a: operand(strides.a),
-            b: operand(strides.b),
+            a: strided(strides.a),
+            b: strided(strides.b),
             beta: T::ZERO,
             c: Output { ptr: core::ptr::null_mut(), row: strides.c.0, col: strides.c.1 },
-            finish: Finish { bias: Bias::None, activation: Activation::Identity },
+            finish: Finish::NONE,
         };
         let plan = self.oriented(&mut product);
         let parts = self.most_parts(product.work(), QUANTUM);
@@ -266,7 +284,7 @@ impl Exec {
             b: Operand { ptr: b, row: rsb, col: csb },
             beta,
             c: Output { ptr: c, row: rsc, col: csc },
-            finish: Finish { bias: Bias::None, activation: Activation::Identity },
+            finish: Finish::NONE,
         };
         // SAFETY: the caller's debt.
         unsafe { self.product(product) };

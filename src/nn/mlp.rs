@@ -149,7 +149,8 @@ impl<T: Element> Mlp<T> {
             let (below, here) = self.a.split_at_mut(l);
             let input = if l == 0 { x } else { rows(&below[l - 1], m)? };
             let parameters = self.parameters.as_slice();
-            let epilogue = Epilogue { bias: Some(&parameters[layer.bias.clone()]), activation: layer.activation };
+            let (bias, activation) = (Some(&parameters[layer.bias.clone()]), layer.activation);
+            let epilogue = Epilogue { bias, activation, ..Epilogue::default() };
             let output = rows_mut(&mut here[0], m)?;
             self.exec.gemm_with(T::ONE, input, layer.w(parameters)?, T::ZERO, output, epilogue)?;
         }
@@ -183,11 +184,10 @@ impl<T: Element> Mlp<T> {
             let db = MatMut::from_slice(&mut gradients[layer.bias.clone()], 1, layer.outputs)?;
             self.exec.gemm(T::ONE, ones, dz, T::ZERO, db)?;
             if l > 0 {
-                let da = &mut below[l - 1];
-                self.exec.gemm(T::ONE, dz, layer.w(self.parameters.as_slice())?.t(), T::ZERO, rows_mut(da, m)?)?;
-                let count = m * layer.inputs;
-                let (a, da) = (&self.a[l - 1].as_slice()[..count], &mut da.as_mut_slice()[..count]);
-                self.exec.activation_grad_from_output_inplace(self.layers[l - 1].activation, a, da)?;
+                let gradient = Some((self.layers[l - 1].activation, rows(&self.a[l - 1], m)?));
+                let epilogue = Epilogue { gradient, ..Epilogue::default() };
+                let (w, da) = (layer.w(self.parameters.as_slice())?, rows_mut(&mut below[l - 1], m)?);
+                self.exec.gemm_with(T::ONE, dz, w.t(), T::ZERO, da, epilogue)?;
             }
         }
         Ok(cost)

@@ -65,7 +65,7 @@ impl<T: Float> Case<T> {
     /// C after the call.
     pub fn run(&self, exec: Exec) -> Strided<T> {
         let mut c = self.c.clone();
-        let epilogue = Epilogue { bias: self.bias.as_deref(), activation: self.activation };
+        let epilogue = Epilogue { bias: self.bias.as_deref(), activation: self.activation, gradient: None };
         exec.gemm_with(self.alpha, self.a.view(), self.b.view(), self.beta, c.view_mut(), epilogue)
             .unwrap_or_else(|error| panic!("{self:?} on {exec:?}: {error}"));
         c

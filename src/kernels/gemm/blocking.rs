@@ -197,9 +197,8 @@ pub(super) fn balanced(len: usize, max: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bias, Finish, Operand, Output};
+    use super::super::{Finish, Operand, Output};
     use super::*;
-    use crate::activation::Activation;
     use core::ptr;
 
     const AVX512: usize = 32;
@@ -221,7 +220,7 @@ mod tests {
             b: operand(strides(k, n, tb)),
             beta: 0.0,
             c: Output { ptr: ptr::null_mut(), row, col },
-            finish: Finish { bias: Bias::None, activation: Activation::Identity },
+            finish: Finish::NONE,
         };
         if product.is_better_swapped() { product.swapped() } else { product }
     }

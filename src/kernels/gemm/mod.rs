@@ -21,6 +21,7 @@
 
 mod blocking;
 mod dot;
+mod epilogue;
 mod nest;
 mod pack;
 mod tile;
@@ -73,9 +74,26 @@ impl<T: Copy> Output<T> {
 pub(crate) struct Finish<T> {
     pub(crate) bias: Bias<T>,
     pub(crate) activation: Activation,
+    /// C is multiplied by f′(z), where the operand holds f(z).
+    pub(crate) gradient: Option<(Activation, Operand<T>)>,
 }
 
-impl<T> Finish<T> {
+impl<T: Copy> Finish<T> {
+    pub(crate) const NONE: Self = Self { bias: Bias::None, activation: Activation::Identity, gradient: None };
+
+    /// The epilogue of Cᵀ.
+    fn t(self) -> Self {
+        let gradient = self.gradient.map(|(activation, output)| (activation, output.t()));
+        Self { bias: self.bias.t(), gradient, ..self }
+    }
+
+    /// The epilogue of the part of C that starts at (i, j).
+    fn at(self, i: usize, j: usize) -> Self {
+        let part = |output: Operand<T>| Operand { ptr: output.at(i, j), ..output };
+        let gradient = self.gradient.map(|(activation, output)| (activation, part(output)));
+        Self { bias: self.bias.at(i, j), gradient, ..self }
+    }
+
     /// ReLU is done in registers; other activations on the rows that were just written.
     fn is_relu(&self) -> bool {
         self.activation == Activation::Relu
@@ -137,20 +155,18 @@ impl<T: Copy> Product<T> {
     /// The same product with the operands in each other's role: Cᵀ = Bᵀ·Aᵀ.
     pub(crate) fn swapped(self) -> Self {
         let c = Output { ptr: self.c.ptr, row: self.c.col, col: self.c.row };
-        let finish = Finish { bias: self.finish.bias.t(), ..self.finish };
-        Self { m: self.n, n: self.m, a: self.b.t(), b: self.a.t(), c, finish, ..self }
+        Self { m: self.n, n: self.m, a: self.b.t(), b: self.a.t(), c, finish: self.finish.t(), ..self }
     }
 
     /// The part of the product that computes these rows and columns of C.
     pub(crate) fn block(self, rows: Range<usize>, cols: Range<usize>) -> Self {
-        let finish = Finish { bias: self.finish.bias.at(rows.start, cols.start), ..self.finish };
         Self {
             m: rows.len(),
             n: cols.len(),
             a: Operand { ptr: self.a.at(rows.start, 0), ..self.a },
             b: Operand { ptr: self.b.at(0, cols.start), ..self.b },
             c: Output { ptr: self.c.at(rows.start, cols.start), ..self.c },
-            finish,
+            finish: self.finish.at(rows.start, cols.start),
             ..self
         }
     }

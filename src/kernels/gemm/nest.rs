@@ -1,12 +1,10 @@
 //! The four loops around the tile.
 
+use super::epilogue::Rest;
 use super::pack::{self, transpose};
 use super::tile::{self, Kind, Panels, Run, Strip, Update};
 use super::{Bias, GemmPath, GemmPlan, Operand, Output, Packing, Product, Tile, dot};
 use crate::element::Element;
-use crate::kernels::activation::{Activation, Sigmoid, Tanh, Value};
-use crate::kernels::elementwise::Sweep;
-use crate::simd::slice::Arrays;
 use crate::simd::{Kernel, Simd};
 use core::cmp::min;
 
@@ -56,11 +54,13 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let &Product { finish, c, m, n, .. } = self.0;
+        let &Product { finish, c, m: rows, n: cols, .. } = self.0;
         // SAFETY: only `dots` makes one; its caller owes it.
         unsafe {
             dot::multiply(simd, self.0);
-            activate(simd, finish.activation, c, m, n);
+            if Rest::is_needed(&finish) {
+                simd.call(Rest { finish, c, rows, cols });
+            }
         }
     }
 }
@@ -138,11 +138,6 @@ impl<T: Element> Block<'_, T> {
         if self.pc == 0 { self.whole.beta } else { T::ONE }
     }
 
-    /// The epilogue, after the last block of k.
-    fn activation(&self) -> Activation {
-        if self.is_last() { self.whole.finish.activation } else { Activation::Identity }
-    }
-
     fn is_last(&self) -> bool {
         self.pc + self.k == self.whole.k
     }
@@ -154,10 +149,16 @@ impl<T: Element> Block<'_, T> {
     unsafe fn multiply<S: Simd<T>>(&self, simd: S) {
         let (&Product { m, c, .. }, n, high) = (self.whole, self.n, self.tile.rows);
         let width = self.tile.vectors * T::LANES;
-        let around: Option<Around<T, S>> = match self.activation() {
-            _ if self.scratch.is_some() => Some(scatter),
-            Activation::Identity | Activation::Relu => None,
-            Activation::Sigmoid | Activation::Tanh => Some(in_place),
+        let has_rest = self.is_last() && Rest::is_needed(&self.whole.finish);
+        let around: Option<Around<T, S>> = match self.scratch {
+            Some(_) => Some(scatter),
+            None => {
+                if has_rest {
+                    Some(in_place)
+                } else {
+                    None
+                }
+            }
         };
         // Where all tiles of a strip are alike, all strips are one.
         let is_even =
@@ -206,7 +207,7 @@ impl<T: Element> Block<'_, T> {
             cols: width,
             c: to.ptr,
             c_row: to.row,
-            update: Update { alpha, beta: self.beta(), bias: bias(0), relu: self.activation() == Activation::Relu },
+            update: Update { alpha, beta: self.beta(), bias: bias(0), relu: self.is_last() && finish.is_relu() },
         };
         let mut j = panels * width;
         if panels > 0 {
@@ -236,13 +237,25 @@ impl<T: Element> Block<'_, T> {
     }
 }
 
+impl<T: Element> Block<'_, T> {
+    /// What registers left of the epilogue of rows i … i + rows, after the last block of k.
+    ///
+    /// # Safety
+    /// What whoever makes a `Nest` owes, for these rows and `to` in the place of C.
+    unsafe fn rest<S: Simd<T>>(&self, simd: S, i: usize, rows: usize, to: Output<T>) {
+        if self.is_last() && Rest::is_needed(&self.whole.finish) {
+            simd.call(Rest { finish: self.whole.finish.at(i, self.jc), c: to, rows, cols: self.n });
+        }
+    }
+}
+
 /// A strip with what comes before and after its tiles.
 ///
 /// # Safety
 /// To call it: as [`Block::strip`].
 type Around<T, S> = unsafe fn(S, &Block<'_, T>, usize, usize, Output<T>);
 
-/// A strip of C, then its activation.
+/// A strip of C, then the rest of its epilogue.
 ///
 /// # Safety
 /// As [`Around`].
@@ -250,7 +263,7 @@ unsafe fn in_place<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usi
     // SAFETY: the caller's debt.
     unsafe {
         block.strip(simd, i, rows, to);
-        simd.call(Activate { activation: block.activation(), c: to, rows, cols: block.n });
+        block.rest(simd, i, rows, to);
     }
 }
 
@@ -268,7 +281,7 @@ unsafe fn scatter<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usiz
             elements().for_each(|(r, q)| *to.at(r, q) = *c.at(r, q));
         }
         block.strip(simd, i, rows, to);
-        simd.call(Activate { activation: block.activation(), c: to, rows, cols: n });
+        block.rest(simd, i, rows, to);
         if c.row == 1 {
             simd.call(Transpose { from: to, rows, cols: n, to: c });
         } else {
@@ -295,41 +308,6 @@ impl<T: Element> Kernel<T> for Transpose<T> {
             let shape = (min(T::LANES, self.cols - q), self.rows);
             // SAFETY: whoever made the kernel owes it.
             unsafe { transpose(simd, block, shape, self.to.at(0, q), self.to.col) };
-        }
-    }
-}
-
-/// Applies an activation that was not applied in registers. Whoever makes one owes that the rows are readable and writable.
-struct Activate<T> {
-    activation: Activation,
-    c: Output<T>,
-    rows: usize,
-    cols: usize,
-}
-
-impl<T: Element> Kernel<T> for Activate<T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, simd: S) {
-        // SAFETY: whoever made the kernel owes it.
-        unsafe { activate(simd, self.activation, self.c, self.rows, self.cols) };
-    }
-}
-
-/// Applies an activation that was not applied in registers to rows that were just written.
-///
-/// # Safety
-/// `rows` rows of `cols` contiguous elements are readable and writable.
-#[inline(always)]
-unsafe fn activate<T: Element, S: Simd<T>>(simd: S, activation: Activation, c: Output<T>, rows: usize, cols: usize) {
-    for i in 0..rows {
-        // SAFETY: the caller's debt.
-        let arrays = Arrays::in_place(unsafe { core::slice::from_raw_parts_mut(c.at(i, 0), cols) });
-        match activation {
-            Activation::Identity | Activation::Relu => return,
-            Activation::Sigmoid => simd.call(Sweep { arrays, f: Value(Sigmoid) }),
-            Activation::Tanh => simd.call(Sweep { arrays, f: Value(Tanh) }),
         }
     }
 }
