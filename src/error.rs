@@ -81,6 +81,13 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// An operand was packed for one instruction set and used on another.
+    PackedFor {
+        /// What it was packed for.
+        packed: Isa,
+        /// What the call runs on.
+        used: Isa,
+    },
     /// This machine does not have the instruction set.
     UnavailableIsa {
         /// Which one.
@@ -124,6 +131,7 @@ impl fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} of example {index} is not below the number of classes, {classes}")
             }
+            Error::PackedFor { packed, used } => write!(f, "B was packed for {packed}, but the call runs on {used}"),
             Error::UnavailableIsa { isa, best } => {
                 write!(f, "this machine has no {isa}; the best that it has is {best}")
             }

@@ -1,5 +1,9 @@
 //! GEMM: C ← α·A·B + β·C over strided views.
 
+mod packed;
+
+pub use packed::PackedB;
+
 use crate::buffer::with_workspace;
 use crate::element::Element;
 use crate::error::Error;
@@ -30,6 +34,66 @@ pub struct Epilogue<'a, T> {
     /// Multiplies every element by f′(z) last, given the activation f and its outputs f(z), a matrix of the shape of C: the
     /// step of back-propagation dZ⁽ˡ⁻¹⁾ = dZ⁽ˡ⁾·W⁽ˡ⁾ᵀ ⊙ g′(Z⁽ˡ⁻¹⁾).
     pub gradient: Option<(Activation, MatRef<'a, T>)>,
+}
+
+/// The product of operands whose shapes agree.
+fn checked<T: Element>(
+    alpha: T,
+    a: MatRef<'_, T>,
+    (b_rows, b_cols, b): (usize, usize, Operand<T>),
+    beta: T,
+    c: &mut MatMut<'_, T>,
+    epilogue: Epilogue<'_, T>,
+) -> Result<Product<T>, Error> {
+    let (m, n, k) = (c.rows(), c.cols(), a.cols());
+    if a.rows() != m {
+        return Err(Error::Shape {
+            what: "gemm: A (rows of C × rows of B)",
+            expected: (m, b_rows),
+            found: (a.rows(), k),
+        });
+    }
+    if (b_rows, b_cols) != (k, n) {
+        return Err(Error::Shape {
+            what: "gemm: B (columns of A × columns of C)",
+            expected: (k, n),
+            found: (b_rows, b_cols),
+        });
+    }
+    let bias = match epilogue.bias {
+        Some(bias) if bias.len() != n => {
+            return Err(Error::Length {
+                what: "gemm: bias (one value per column of C)",
+                expected: n,
+                found: bias.len(),
+            });
+        }
+        Some(bias) => Bias::PerColumn(bias.as_ptr()),
+        None => Bias::None,
+    };
+    let gradient = match epilogue.gradient {
+        Some((_, output)) if (output.rows(), output.cols()) != (m, n) => {
+            return Err(Error::Shape {
+                what: "gemm: outputs for the gradient (as C)",
+                expected: (m, n),
+                found: (output.rows(), output.cols()),
+            });
+        }
+        Some((activation, output)) => Some((activation, operand(output))),
+        None => None,
+    };
+    Ok(Product {
+        m,
+        n,
+        k,
+        alpha,
+        a: operand(a),
+        b,
+        beta,
+        c: Output { ptr: c.as_mut_ptr(), row: c.row_stride(), col: c.col_stride() },
+        finish: Finish { bias, activation: epilogue.activation, gradient },
+        panels_from: None,
+    })
 }
 
 fn operand<T: Element>(view: MatRef<'_, T>) -> Operand<T> {
@@ -72,54 +136,7 @@ impl Exec {
         mut c: MatMut<'_, T>,
         epilogue: Epilogue<'_, T>,
     ) -> Result<(), Error> {
-        let (m, n, k) = (c.rows(), c.cols(), a.cols());
-        if a.rows() != m {
-            return Err(Error::Shape {
-                what: "gemm: A (rows of C × rows of B)",
-                expected: (m, b.rows()),
-                found: (a.rows(), k),
-            });
-        }
-        if b.rows() != k || b.cols() != n {
-            return Err(Error::Shape {
-                what: "gemm: B (columns of A × columns of C)",
-                expected: (k, n),
-                found: (b.rows(), b.cols()),
-            });
-        }
-        let bias = match epilogue.bias {
-            Some(bias) if bias.len() != n => {
-                return Err(Error::Length {
-                    what: "gemm: bias (one value per column of C)",
-                    expected: n,
-                    found: bias.len(),
-                });
-            }
-            Some(bias) => Bias::PerColumn(bias.as_ptr()),
-            None => Bias::None,
-        };
-        let gradient = match epilogue.gradient {
-            Some((_, output)) if (output.rows(), output.cols()) != (m, n) => {
-                return Err(Error::Shape {
-                    what: "gemm: outputs for the gradient (as C)",
-                    expected: (m, n),
-                    found: (output.rows(), output.cols()),
-                });
-            }
-            Some((activation, output)) => Some((activation, operand(output))),
-            None => None,
-        };
-        let product = Product {
-            m,
-            n,
-            k,
-            alpha,
-            a: operand(a),
-            b: operand(b),
-            beta,
-            c: Output { ptr: c.as_mut_ptr(), row: c.row_stride(), col: c.col_stride() },
-            finish: Finish { bias, activation: epilogue.activation, gradient },
-        };
+        let product = checked(alpha, a, (b.rows(), b.cols(), operand(b)), beta, &mut c, epilogue)?;
         // SAFETY: the views' addresses were checked at construction, and the borrow of C is unique.
         unsafe { self.product(product) };
         Ok(())
@@ -129,7 +146,20 @@ impl Exec {
     ///
     /// # Safety
     /// Every element of A, B and the bias is readable, C is writable and of no other use meanwhile.
-    unsafe fn product<T: Element>(&self, mut product: Product<T>) {
+    unsafe fn product<T: Element>(&self, product: Product<T>) {
+        // SAFETY: the caller's debt; any plan is right for an operand with strides.
+        unsafe { self.planned(product, Exec::oriented) }
+    }
+
+    /// Runs a product by the plan for it.
+    ///
+    /// # Safety
+    /// As [`Exec::product`]; where B was packed ahead, the plan is the one for its panels.
+    unsafe fn planned<T: Element>(
+        &self,
+        mut product: Product<T>,
+        plan: impl FnOnce(&Exec, &mut Product<T>) -> GemmPlan,
+    ) {
         if product.m == 0 || product.n == 0 {
             return;
         }
@@ -140,7 +170,7 @@ impl Exec {
             // An empty sum is 0, also ∞ times.
             product.alpha = T::ONE;
         }
-        let mut plan = self.oriented(&mut product);
+        let mut plan = plan(self, &mut product);
         let token = self.token();
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
@@ -189,6 +219,7 @@ impl Exec {
             beta: T::ZERO,
             c: Output { ptr: core::ptr::null_mut(), row: strides.c.0, col: strides.c.1 },
             finish: Finish::NONE,
+            panels_from: None,
         };
         let plan = self.oriented(&mut product);
         let parts = self.most_parts(product.work(), QUANTUM);
@@ -237,7 +268,7 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
     let wide = product.n.div_ceil(plan.tile.vectors * T::LANES);
     let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
     let by_columns = match plan.packing {
-        Packing::InPlace => excess(wide) <= excess(high),
+        Packing::InPlace | Packing::Ahead => excess(wide) <= excess(high),
         Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
     };
     if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
@@ -285,6 +316,7 @@ impl Exec {
             beta,
             c: Output { ptr: c, row: rsc, col: csc },
             finish: Finish::NONE,
+            panels_from: None,
         };
         // SAFETY: the caller's debt.
         unsafe { self.product(product) };

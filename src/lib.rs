@@ -69,7 +69,7 @@ pub use activation::Activation;
 pub use element::Element;
 pub use error::Error;
 pub use exec::Exec;
-pub use gemm::{Epilogue, GemmStrides, gemm};
+pub use gemm::{Epilogue, GemmStrides, PackedB, gemm};
 pub use kernels::gemm::{GemmPath, GemmPlan, Packing, Tile};
 pub use matrix::{Mat, MatMut, MatRef};
 pub use optim::{AdamState, MomentumState};

@@ -30,6 +30,8 @@ pub enum Packing {
     Before,
     /// It is copied by the tiles of the first strip of C, while they multiply: 1 to 2 % less time at 1024³ than `Before`.
     OnTheWay,
+    /// It was copied before the call, to a [`PackedB`](crate::PackedB).
+    Ahead,
 }
 
 /// How a product is computed: what [`Exec::plan`](crate::Exec::plan) says. It depends on the shape, the strides, the element
@@ -57,7 +59,7 @@ pub struct GemmPlan {
 
 /// Steps of k in one FMA chain: 512 `f32` or 384 `f64`. The 6 rows of A in use then take 12 or 18 KiB of L1. More steps
 /// write C less often: against 256, 384 `f64` gained 2 to 4 % at 1024³.
-const fn kc<T: Element>() -> usize {
+pub(super) const fn kc<T: Element>() -> usize {
     if size_of::<T>() == 4 { 512 } else { 384 }
 }
 
@@ -67,7 +69,6 @@ impl GemmPlan {
         let vectors = p.n.div_ceil(T::LANES);
         let tile =
             if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
-        let width = tile.vectors * T::LANES;
         let is_dot = p.dot_cycles().is_some_and(|cycles| cycles < p.tile_cycles());
         let packing = if is_dot {
             if p.b.row == 1 { Packing::InPlace } else { Packing::Before }
@@ -87,8 +88,23 @@ impl GemmPlan {
             packing,
             scatter: p.c.col != 1 && p.n > 1,
             kc: kc::<T>(),
-            nc: (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width,
+            nc: columns_of_a_block::<T>(tile),
             parts: (1, 1),
+        }
+    }
+
+    /// The plan for a product whose B was packed ahead in panels of `vectors`.
+    pub(crate) fn packed_ahead<T: Element>(p: &Product<T>, vectors: usize, registers: usize) -> Self {
+        let most = (1..=8).rev().find(|&rows| tile::fits(registers, rows, vectors));
+        let tile = Tile { rows: balanced(p.m, most.unwrap_or(1)), vectors };
+        let packing = Packing::Ahead;
+        Self {
+            swapped: false,
+            path: GemmPath::Tiles,
+            tile,
+            packing,
+            nc: columns_of_a_block::<T>(tile),
+            ..Self::new(p, registers)
         }
     }
 
@@ -101,11 +117,22 @@ impl GemmPlan {
     /// Elements of the packed block of B.
     pub(super) fn packed_b<T: Element>(&self, p: &Product<T>) -> usize {
         match (self.packing, self.path) {
-            (Packing::InPlace, _) => 0,
+            (Packing::InPlace | Packing::Ahead, _) => 0,
             (_, GemmPath::Dots) => p.k.next_multiple_of(T::LANES) * p.n,
             (_, GemmPath::Tiles) => self.kc.min(p.k) * self.nc.min(p.n.next_multiple_of(self.tile.vectors * T::LANES)),
         }
     }
+}
+
+/// Vectors of a panel that is packed ahead: the widest tile of six rows.
+pub(crate) fn panel_vectors<T: Element>(n: usize, registers: usize) -> usize {
+    tile_for(WIDE_TILE_ROWS, n.div_ceil(T::LANES).max(1), registers).vectors
+}
+
+/// Whole panels that make a block.
+fn columns_of_a_block<T: Element>(tile: Tile) -> usize {
+    let width = tile.vectors * T::LANES;
+    (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width
 }
 
 /// The block of B: 768 KiB of an L2 of 1 MiB. From 512 to 1536 KiB nothing changes by 2 %.
@@ -221,6 +248,7 @@ mod tests {
             beta: 0.0,
             c: Output { ptr: ptr::null_mut(), row, col },
             finish: Finish::NONE,
+            panels_from: None,
         };
         if product.is_better_swapped() { product.swapped() } else { product }
     }

@@ -26,8 +26,10 @@ mod nest;
 mod pack;
 mod tile;
 
+pub(crate) use blocking::panel_vectors;
 pub use blocking::{GemmPath, GemmPlan, Packing, Tile};
 pub(crate) use nest::Nest;
+pub(crate) use pack::Ahead;
 
 use super::activation::Activation;
 use core::ops::Range;
@@ -139,6 +141,9 @@ pub(crate) struct Product<T> {
     pub(crate) beta: T,
     pub(crate) c: Output<T>,
     pub(crate) finish: Finish<T>,
+    /// B was packed ahead (`Packing::Ahead`): it begins at `b.ptr`, has `b.row` columns with those that fill the last panel,
+    /// and this product uses those from here on.
+    pub(crate) panels_from: Option<usize>,
 }
 
 // SAFETY: plain addresses; whoever runs a product owes that its memory may be used from the thread that does.
@@ -164,7 +169,11 @@ impl<T: Copy> Product<T> {
             m: rows.len(),
             n: cols.len(),
             a: Operand { ptr: self.a.at(rows.start, 0), ..self.a },
-            b: Operand { ptr: self.b.at(0, cols.start), ..self.b },
+            b: Operand {
+                ptr: if self.panels_from.is_some() { self.b.ptr } else { self.b.at(0, cols.start) },
+                ..self.b
+            },
+            panels_from: self.panels_from.map(|first| first + cols.start),
             c: Output { ptr: self.c.at(rows.start, cols.start), ..self.c },
             finish: self.finish.at(rows.start, cols.start),
             ..self

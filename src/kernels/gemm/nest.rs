@@ -74,7 +74,8 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Gemm
     let GemmPlan { kc, nc, .. } = *plan;
     // A part of a product may have fewer rows than the tile.
     let packs_on_the_way = plan.packing == Packing::OnTheWay && whole.m >= tile::PACKING_ROWS;
-    let packs_before = plan.packing != Packing::InPlace && !packs_on_the_way;
+    let packs_before = matches!(plan.packing, Packing::Before | Packing::OnTheWay) && !packs_on_the_way;
+    let is_ahead = plan.packing == Packing::Ahead;
 
     // LOOP 4: columns of B and C
     let mut jc = 0;
@@ -86,7 +87,11 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Gemm
             let k = min(kc, whole.k - pc);
             let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
             let raw = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
-            let packed = Panels { ptr: space_b, k: width as isize, panel: (width * k) as isize };
+            let packed = match whole.panels_from {
+                Some(first) => whole.b.ptr.wrapping_offset(pc as isize * whole.b.row).wrapping_add((first + jc) * k),
+                None => space_b,
+            };
+            let packed = Panels { ptr: packed, k: width as isize, panel: (width * k) as isize };
             if packs_before {
                 // SAFETY: the block lies within B; `packed_b` made room for it.
                 unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
@@ -98,8 +103,8 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Gemm
                 n,
                 pc,
                 k,
-                first: if packs_before { packed } else { raw },
-                rest: if packs_before || packs_on_the_way { packed } else { raw },
+                first: if packs_before || is_ahead { packed } else { raw },
+                rest: if packs_before || packs_on_the_way || is_ahead { packed } else { raw },
                 space_b: packs_on_the_way.then_some(space_b),
                 scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
             };

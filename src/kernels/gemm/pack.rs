@@ -10,11 +10,37 @@
 //! lost 3 to 15 % at every size from 64³ to 2048³ against a prefetch of the rows that come next.
 
 use super::Operand;
+use super::blocking::kc;
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 
 /// Rows of B between the one that is copied and the one that is fetched.
 const PREFETCH_ROWS: isize = 4;
+
+/// Packs a whole B ahead of its use: for each block of k one after the other, all panels. Whoever makes one owes that B is
+/// readable and that `to` has k · n.next_multiple_of(width) elements.
+pub(crate) struct Ahead<T> {
+    pub(crate) b: Operand<T>,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+    pub(crate) width: usize,
+    pub(crate) to: *mut T,
+}
+
+impl<T: Element> Kernel<T> for Ahead<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Self { b, k, n, width, to } = self;
+        for p in (0..k).step_by(kc::<T>()) {
+            let (block, depth) = (Operand { ptr: b.at(p, 0), ..b }, kc::<T>().min(k - p));
+            let to = to.wrapping_add(p * n.next_multiple_of(width));
+            // SAFETY: whoever made the kernel owes it.
+            unsafe { select::<T, S>(block)(simd, block, (depth, n), width, to) };
+        }
+    }
+}
 
 /// The code that packs `kc` steps and `n` columns of an operand in panels of `width`.
 ///
