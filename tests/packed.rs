@@ -12,9 +12,7 @@ both_types!(every_layout_and_batch, one_pack_serves_both_ways_through_a_layer, w
 
 fn every_layout_and_batch<T: Float>() {
     let mut rng = Rng::new(41);
-    for (m, n, k) in
-        [(1, 37, 29), (5, 10, 128), (64, 200, 31), (9, 209, 1100), (150, 260, 500), (3, 4, 0), (0, 4, 4)]
-    {
+    for (m, n, k) in [(1, 37, 29), (5, 10, 128), (64, 200, 31), (9, 209, 1100), (150, 260, 500), (3, 4, 0), (0, 4, 4)] {
         for (b, c) in [(Layout::ROWS, Layout::ROWS), (Layout::COLS, Layout::COLS), (Layout::ALL[8], Layout::ALL[9])] {
             let case = Case::<T>::new((m, n, k), [Layout::ROWS, b, c], &mut rng).scaled(0.5, -1.0, &mut rng);
             let case = case.finished(Activation::Tanh, &mut rng);

@@ -169,12 +169,14 @@ impl<T: Element> Product<T> {
     }
 
     /// A rough count of cycles: an FMA per vector of C and step of k, half of one for half a vector beside whole ones, half a
-    /// cycle per element of B that packing transposes, and one per element of C that is transposed through scratch memory.
+    /// cycle per element of B that packing transposes, and one each time that an element of C is transposed through scratch memory.
     fn tile_cycles(&self) -> f64 {
         let [m, n, k] = [self.m, self.n, self.k].map(|len| len as f64);
         let vectors = if self.n <= T::LANES { 1.0 } else { self.n.div_ceil(T::LANES / 2) as f64 / 2.0 };
         let packed = if self.b.col != 1 && self.n > 1 { k * n / 2.0 } else { 0.0 };
-        let scattered = if self.c.col != 1 && self.n > 1 { m * n } else { 0.0 };
+        // To scratch memory and back in every block of k but the first, which only writes.
+        let trips = (2 * self.k.div_ceil(kc::<T>())).saturating_sub(1);
+        let scattered = if self.c.col != 1 && self.n > 1 { m * n * trips as f64 } else { 0.0 };
         m * vectors * k + packed + scattered
     }
 

@@ -282,7 +282,10 @@ unsafe fn scatter<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usiz
     let elements = || (0..rows).flat_map(|r| (0..n).map(move |q| (r, q)));
     // SAFETY: the caller's debt.
     unsafe {
-        if block.beta() != T::ZERO {
+        if block.beta() != T::ZERO && c.row == 1 {
+            let (from, to) = (Output { ptr: c.ptr, row: c.col, col: 1 }, Output { ptr: to.ptr, row: 1, col: to.row });
+            simd.call(Transpose { from, rows: n, cols: rows, to });
+        } else if block.beta() != T::ZERO {
             elements().for_each(|(r, q)| *to.at(r, q) = *c.at(r, q));
         }
         block.strip(simd, i, rows, to);
@@ -295,7 +298,8 @@ unsafe fn scatter<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usiz
     }
 }
 
-/// Copies rows to columns of C. Whoever makes one owes that the former are readable and the latter writable.
+/// Element (r, q) of `from`, whose rows are contiguous, to element (r, q) of `to`, whose columns are. Whoever makes one owes
+/// that the former are readable and the latter writable.
 struct Transpose<T> {
     from: Output<T>,
     rows: usize,
@@ -308,11 +312,13 @@ impl<T: Element> Kernel<T> for Transpose<T> {
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        for q in (0..self.cols).step_by(T::LANES) {
-            let block = Operand { ptr: self.from.at(0, q).cast_const(), row: 1, col: self.from.row };
-            let shape = (min(T::LANES, self.cols - q), self.rows);
-            // SAFETY: whoever made the kernel owes it.
-            unsafe { transpose(simd, block, shape, self.to.at(0, q), self.to.col) };
+        for r in (0..self.rows).step_by(T::LANES) {
+            for q in (0..self.cols).step_by(T::LANES) {
+                let block = Operand { ptr: self.from.at(r, q).cast_const(), row: 1, col: self.from.row };
+                let shape = (min(T::LANES, self.cols - q), min(T::LANES, self.rows - r));
+                // SAFETY: whoever made the kernel owes it.
+                unsafe { transpose(simd, block, shape, self.to.at(r, q), self.to.col) };
+            }
         }
     }
 }
