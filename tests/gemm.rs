@@ -21,6 +21,7 @@ both_types!(
     same_bits_by_columns,
     same_bits_by_rows,
     same_bits_where_a_part_is_one_row,
+    same_bits_of_streamed_operands,
     same_bits_of_dot_products,
     same_bits_at_every_offset,
 );
@@ -231,6 +232,16 @@ fn same_bits_where_a_part_is_one_row<T: Float>() {
     let case = Case::<T>::new(shape, [Layout::ROWS, b, Layout::ROWS], &mut rng);
     let execs = sequential_execs().into_iter().flat_map(|exec| [Some(exec), exec.with_threads(17).ok()]);
     case.verify_sample(&execs.flatten().collect::<Vec<_>>(), 200, &mut rng);
+}
+
+/// A B of 16 MiB, read by whole rows for few rows of A.
+fn same_bits_of_streamed_operands<T: Float>() {
+    let mut rng = Rng::new(15);
+    let (n, k) = (2049, (16 << 20) / size_of::<T>() / 2049 + 1);
+    for m in [1, 5] {
+        let case = Case::<T>::new((m, n, k), [Layout::ROWS; 3], &mut rng).scaled(0.5, -2.0, &mut rng);
+        case.finished(Activation::Relu, &mut rng).verify_sample(&execs(), 60, &mut rng);
+    }
 }
 
 /// Few rows against contiguous columns; work enough for three.

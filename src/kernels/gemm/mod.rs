@@ -17,7 +17,7 @@
 //!
 //! **Same bits.** In the tile, each element of C is one FMA chain per block of KC steps, in the order of k, starting from 0; then
 //! c ← fma(α, chain, β·c), with β = 1 from the second block on. Nothing else (tile, packing, threads, instruction set)
-//! touches that order, and KC is a constant of the element type. So all of it gives the same bits.
+//! touches that order, and KC depends on the element type, shape and strides alone. So all of it gives the same bits.
 
 mod blocking;
 mod dot;
