@@ -85,7 +85,8 @@ impl<T: Element> MlpBuilder<T> {
         }
         let buffers = layers.iter().map(|_| Mat::zeros(0, 0));
         let (a, dz) = (buffers.clone().collect(), buffers.collect());
-        Ok(Mlp { gradients: Mat::zeros(1, end), parameters, a, dz, rows: 0, layers, exec: self.exec })
+        let (gradients, ones) = (Mat::zeros(1, end), Mat::zeros(1, 0));
+        Ok(Mlp { gradients, parameters, a, dz, ones, rows: 0, layers, exec: self.exec })
     }
 }
 
@@ -125,6 +126,8 @@ pub struct Mlp<T> {
     a: Vec<Mat<T>>,
     /// dZ⁽ˡ⁾ of each layer.
     dz: Vec<Mat<T>>,
+    /// One 1 an example: it sums columns, on backends that know no stride of 0 too.
+    ones: Mat<T>,
     /// Examples in the last forward pass.
     rows: usize,
     exec: Exec,
@@ -172,7 +175,6 @@ impl<T: Element> Mlp<T> {
         }
         self.check_inputs(x)?;
         let cost = self.cost(labels)?;
-        let one = [T::ONE];
         for (l, layer) in self.layers.iter().enumerate().rev() {
             let (below, here) = self.dz.split_at_mut(l);
             let dz = rows(&here[0], m)?;
@@ -180,7 +182,7 @@ impl<T: Element> Mlp<T> {
             let gradients = self.gradients.as_mut_slice();
             let dw = MatMut::from_slice(&mut gradients[layer.weights.clone()], layer.inputs, layer.outputs)?;
             self.exec.gemm(T::ONE, input.t(), dz, T::ZERO, dw)?;
-            let ones = MatRef::from_slice_with_strides(&one, 1, m, 0, 0)?;
+            let ones = MatRef::from_slice(self.ones.as_slice(), 1, m)?;
             let db = MatMut::from_slice(&mut gradients[layer.bias.clone()], 1, layer.outputs)?;
             self.exec.gemm(T::ONE, ones, dz, T::ZERO, db)?;
             if l > 0 {
@@ -270,6 +272,9 @@ impl<T: Element> Mlp<T> {
 
     /// Makes room for `m` examples; allocates only where no batch was as large.
     fn reserve(&mut self, m: usize) {
+        if self.ones.cols() < m {
+            self.ones = Mat::from_fn(1, m, |_, _| T::ONE);
+        }
         for (l, layer) in self.layers.iter().enumerate() {
             if self.a[l].rows() < m {
                 self.a[l] = Mat::zeros(m, layer.outputs);
