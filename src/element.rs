@@ -1,5 +1,6 @@
 //! [`Element`]: the two floating-point types that every kernel is written for.
 
+use crate::backend::Foreign;
 use crate::kernels::math::Constants;
 use crate::simd::Dispatch;
 use core::fmt::{Debug, Display, LowerExp};
@@ -15,6 +16,7 @@ use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 pub trait Element:
     Dispatch
     + Constants
+    + Foreign
     + Copy
     + Default
     + PartialOrd

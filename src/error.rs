@@ -1,5 +1,6 @@
 //! [`Error`]: one variant per kind of bad input, the numbers in the message.
 
+use crate::backend::Backend;
 use crate::simd::Isa;
 use core::fmt;
 
@@ -81,6 +82,13 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// Only the kernels of this crate can do it.
+    NativeOnly {
+        /// What was called.
+        what: &'static str,
+        /// The backend that was chosen.
+        backend: Backend,
+    },
     /// An operand was packed for one instruction set and used on another.
     PackedFor {
         /// What it was packed for.
@@ -99,6 +107,31 @@ pub enum Error {
     UnknownIsa {
         /// The name.
         name: String,
+    },
+    /// This build does not have the backend: it needs the feature of the same name.
+    UnavailableBackend {
+        /// Which one.
+        backend: Backend,
+    },
+    /// No backend has this name.
+    UnknownBackend {
+        /// The name.
+        name: String,
+    },
+    /// The backend cannot take an operand that lies in memory like this.
+    UnsupportedStrides {
+        /// Which backend.
+        backend: Backend,
+        /// `A`, `B` or `C`.
+        operand: &'static str,
+        /// Rows of the operand.
+        rows: usize,
+        /// Columns of the operand.
+        cols: usize,
+        /// Elements from row to row.
+        row_stride: isize,
+        /// Elements from column to column.
+        col_stride: isize,
     },
     /// More than one thread was asked for in a build without the feature `parallel`.
     NotParallel {
@@ -131,6 +164,9 @@ impl fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} of example {index} is not below the number of classes, {classes}")
             }
+            Error::NativeOnly { what, backend } => {
+                write!(f, "{what} runs on the backend native only, not on {backend}")
+            }
             Error::PackedFor { packed, used } => write!(f, "B was packed for {packed}, but the call runs on {used}"),
             Error::UnavailableIsa { isa, best } => {
                 write!(f, "this machine has no {isa}; the best that it has is {best}")
@@ -138,6 +174,17 @@ impl fmt::Display for Error {
             Error::UnknownIsa { name } => {
                 write!(f, "no instruction set is called `{name}`; there are avx512, avx2, portable")
             }
+            Error::UnavailableBackend { backend } => {
+                write!(f, "the backend {backend} was asked for, but roofline was built without the feature `{backend}`")
+            }
+            Error::UnknownBackend { name } => {
+                write!(f, "no backend is called `{name}`; there are native, matrixmultiply, blas")
+            }
+            Error::UnsupportedStrides { backend, operand, rows, cols, row_stride, col_stride } => write!(
+                f,
+                "{backend} cannot take {operand}: strides ({row_stride}, {col_stride}) of a {rows}×{cols} view; one must be 1, \
+                 the other at least the elements that are contiguous and at most 2147483647"
+            ),
             Error::NotParallel { threads } => {
                 write!(f, "{threads} threads were asked for, but roofline was built without the feature `parallel`")
             }

@@ -1,5 +1,6 @@
 //! [`Exec`]: how one call runs, as a value that is chosen per call.
 
+use crate::backend::Backend;
 use crate::error::Error;
 use crate::parallel;
 use crate::simd::{Isa, Token};
@@ -7,10 +8,11 @@ use core::fmt;
 use core::num::NonZeroUsize;
 use core::ops::Range;
 
-/// Instruction set and threads of a call. Copy it freely: it owns nothing.
+/// Instruction set, threads and backend of a call. Copy it freely: it owns nothing.
 ///
 /// The default is the best instruction set of this machine and as many threads as the current rayon pool has. Whatever
-/// is chosen, the result has the same bits (on instruction sets with FMA).
+/// of both is chosen, the result has the same bits (on instruction sets with FMA). The matrix product can also be that of
+/// another library: see [`Backend`].
 ///
 /// ```
 /// use roofline::{Exec, Isa};
@@ -24,6 +26,7 @@ use core::ops::Range;
 pub struct Exec {
     token: Token,
     threads: Threads,
+    backend: Backend,
 }
 
 #[derive(Clone, Copy)]
@@ -36,14 +39,14 @@ enum Threads {
 
 impl Default for Exec {
     fn default() -> Self {
-        Self { token: Token::best(), threads: Threads::Pool }
+        Self { token: Token::best(), threads: Threads::Pool, backend: Backend::Native }
     }
 }
 
 impl Exec {
     /// The best instruction set, on the calling thread only: never touches rayon.
     pub fn sequential() -> Self {
-        Self { token: Token::best(), threads: Threads::AtMost(NonZeroUsize::MIN) }
+        Self { threads: Threads::AtMost(NonZeroUsize::MIN), ..Self::default() }
     }
 
     /// At most `threads` threads of the current rayon pool.
@@ -69,6 +72,27 @@ impl Exec {
     pub fn with_isa(self, isa: Isa) -> Result<Self, Error> {
         let token = Token::detect(isa).ok_or(Error::UnavailableIsa { isa, best: Isa::best() })?;
         Ok(Self { token, ..self })
+    }
+
+    /// The matrix products of `backend`, other functions as before.
+    ///
+    /// # Errors
+    /// [`Error::UnavailableBackend`] in a build without its feature.
+    ///
+    /// ```
+    /// use roofline::{Backend, Exec};
+    /// match Exec::default().with_backend(Backend::Blas) {
+    ///     Ok(exec) => assert_eq!(exec.backend(), Backend::Blas),
+    ///     Err(error) => assert!(error.to_string().contains("the feature `blas`")),
+    /// }
+    /// ```
+    pub fn with_backend(self, backend: Backend) -> Result<Self, Error> {
+        if backend.is_available() { Ok(Self { backend, ..self }) } else { Err(Error::UnavailableBackend { backend }) }
+    }
+
+    /// Whose matrix products calls run.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// The instruction set that calls run on.
@@ -137,8 +161,12 @@ impl Exec {
 impl fmt::Debug for Exec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.threads {
-            Threads::Pool => write!(f, "Exec({}, threads of the pool)", self.isa()),
-            Threads::AtMost(threads) => write!(f, "Exec({}, {threads} threads)", self.isa()),
+            Threads::Pool => write!(f, "Exec({}, threads of the pool", self.isa())?,
+            Threads::AtMost(threads) => write!(f, "Exec({}, {threads} threads", self.isa())?,
+        }
+        match self.backend {
+            Backend::Native => write!(f, ")"),
+            backend => write!(f, ", products by {backend})"),
         }
     }
 }

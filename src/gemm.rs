@@ -4,6 +4,7 @@ mod packed;
 
 pub use packed::PackedB;
 
+use crate::backend::Backend;
 use crate::buffer::with_workspace;
 use crate::element::Element;
 use crate::error::Error;
@@ -111,7 +112,7 @@ impl Exec {
     /// NaN), and `alpha` = 0 or k = 0 does not read A or B.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`]; what the [`Backend`] cannot do.
     pub fn gemm<T: Element>(
         &self,
         alpha: T,
@@ -126,7 +127,7 @@ impl Exec {
     /// C ← g(alpha·A·B + beta·C + bias): [`Exec::gemm`] with an epilogue.
     ///
     /// # Errors
-    /// [`Error::Shape`], also of the outputs for the gradient; [`Error::Length`] of the bias.
+    /// [`Error::Shape`], also of the outputs for the gradient; [`Error::Length`] of the bias; what the [`Backend`] cannot do.
     pub fn gemm_with<T: Element>(
         &self,
         alpha: T,
@@ -138,20 +139,25 @@ impl Exec {
     ) -> Result<(), Error> {
         let product = checked(alpha, a, (b.rows(), b.cols(), operand(b)), beta, &mut c, epilogue)?;
         // SAFETY: the views' addresses were checked at construction, and the borrow of C is unique.
-        unsafe { self.product(product) };
-        Ok(())
+        unsafe { self.product(product) }
     }
 
-    /// Runs a product whose shapes agree.
+    /// Runs a product whose shapes agree, on the backend of this `Exec`.
+    ///
+    /// # Errors
+    /// Where the backend cannot take the operands: nothing was computed.
     ///
     /// # Safety
     /// Every element of A, B and the bias is readable, C is writable and of no other use meanwhile.
-    unsafe fn product<T: Element>(&self, product: Product<T>) {
+    pub(crate) unsafe fn product<T: Element>(&self, product: Product<T>) -> Result<(), Error> {
         // SAFETY: the caller's debt; any plan is right for an operand with strides.
         unsafe { self.planned(product, Exec::oriented) }
     }
 
-    /// Runs a product by the plan for it.
+    /// Runs a product by the plan for it, or on another backend.
+    ///
+    /// # Errors
+    /// As [`Exec::product`].
     ///
     /// # Safety
     /// As [`Exec::product`]; where B was packed ahead, the plan is the one for its panels.
@@ -159,9 +165,9 @@ impl Exec {
         &self,
         mut product: Product<T>,
         plan: impl FnOnce(&Exec, &mut Product<T>) -> GemmPlan,
-    ) {
+    ) -> Result<(), Error> {
         if product.m == 0 || product.n == 0 {
-            return;
+            return Ok(());
         }
         if product.alpha == T::ZERO {
             product.k = 0;
@@ -169,6 +175,9 @@ impl Exec {
         if product.k == 0 {
             // An empty sum is 0, also ∞ times.
             product.alpha = T::ONE;
+        } else if self.backend() != Backend::Native {
+            // SAFETY: the caller's debt.
+            return unsafe { self.foreign_product(&product) };
         }
         let mut plan = plan(self, &mut product);
         let token = self.token();
@@ -177,7 +186,8 @@ impl Exec {
         };
         let parts = self.parts(product.work(), QUANTUM);
         if parts == 1 {
-            return run(&product, &plan);
+            run(&product, &plan);
+            return Ok(());
         }
         plan.parts = grid::<T>(&product, &plan, parts);
         let (m, n, width) = (product.m, product.n, plan.tile.vectors * T::LANES);
@@ -187,6 +197,7 @@ impl Exec {
             let cols = parallel::part(n, width, wide, index / high);
             run(&product.block(rows, cols), &plan);
         });
+        Ok(())
     }
 
     /// Turns the product as it is less work, and plans it in one part.
@@ -198,7 +209,7 @@ impl Exec {
         GemmPlan { swapped, ..GemmPlan::new(product, T::registers(self.token())) }
     }
 
-    /// How a product of this shape is computed on this `Exec`.
+    /// How our kernels ([`Backend::Native`]) compute a product of this shape on this `Exec`.
     ///
     /// ```
     /// use roofline::{Exec, GemmStrides, Packing};
@@ -278,7 +289,8 @@ impl Exec {
     /// [`Exec::gemm`] on raw pointers: C (m×n) ← alpha·A (m×k)·B (k×n) + beta·C, element (i, j) of X at `x + i·rsx + j·csx`.
     ///
     /// # Errors
-    /// [`Error::Overflow`] where an operand's addresses do not fit in memory, [`Error::SelfOverlap`] for C.
+    /// [`Error::Overflow`] where an operand's addresses do not fit in memory, [`Error::SelfOverlap`] for C; what the
+    /// [`Backend`] cannot do.
     ///
     /// # Safety
     /// Every element of A and B is readable and every element of C writable (readable too unless `beta` is 0) at its
@@ -319,7 +331,6 @@ impl Exec {
             panels_from: None,
         };
         // SAFETY: the caller's debt.
-        unsafe { self.product(product) };
-        Ok(())
+        unsafe { self.product(product) }
     }
 }

@@ -45,11 +45,13 @@
 //!
 //! # Features
 //!
-//! `parallel` (default): threads by rayon. Without it every call runs on the calling thread.
+//! - `parallel` (default): threads by rayon. Without it every call runs on the calling thread.
+//! - `matrixmultiply`, `blas`: other libraries for the matrix product, for the trainer too; see [`Backend`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activation;
+mod backend;
 mod buffer;
 mod element;
 mod elementwise;
@@ -66,6 +68,7 @@ mod simd;
 mod softmax;
 
 pub use activation::Activation;
+pub use backend::Backend;
 pub use element::Element;
 pub use error::Error;
 pub use exec::Exec;

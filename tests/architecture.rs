@@ -64,6 +64,11 @@ fn threads_belong_in_parallel() {
 }
 
 #[test]
+fn each_optional_library_has_one_file() {
+    forbid("src", &["matrixmultiply::", "cblas_sys"], &["src/backend.rs"]);
+}
+
+#[test]
 fn simd_knows_no_arithmetic() {
     forbid("src/simd", &["crate::kernels", "crate::exec", "crate::nn", "crate::matrix", "crate::gemm"], &[]);
 }

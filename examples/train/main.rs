@@ -9,7 +9,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use options::Options;
 use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer, gradient_check};
-use roofline::{Activation, Element, Exec};
+use roofline::{Activation, Backend, Element, Exec};
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -88,6 +88,9 @@ fn print_machine(exec: &Exec) -> Peak {
         exec.isa(),
         exec.threads()
     );
+    if exec.backend() != Backend::Native {
+        println!("products {}", exec.backend());
+    }
     Peak(peak * exec.threads() as f64)
 }
 
@@ -105,7 +108,8 @@ fn network<T: Element>(
 fn check_gradients(options: &Options, data: &Dataset<f32>) -> Result<(), Box<dyn Error>> {
     let narrow: Vec<usize> = options.layers.iter().map(|&units| units.min(CHECK_UNITS)).collect();
     let sample = data.head(CHECK_EXAMPLES).cast::<f64>();
-    let exec = Exec::sequential().with_isa(options.exec()?.isa())?;
+    let exec = options.exec()?;
+    let exec = Exec::sequential().with_isa(exec.isa())?.with_backend(exec.backend())?;
     let mut net = network::<f64>(options, &narrow, data.inputs(), exec)?;
     let start = Instant::now();
     let report = gradient_check(&mut net.objective(sample.x(), sample.labels()))?;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use roofline::nn::Optimizer;
-use roofline::{Activation, Element, Exec, Isa};
+use roofline::{Activation, Backend, Element, Exec, Isa};
 use std::path::PathBuf;
 
 /// Train a multi-layer perceptron on images, after a check of its gradients.
@@ -51,6 +51,10 @@ pub(crate) struct Options {
     /// Instruction set: avx512, avx2 or portable [default: the best that there is]
     #[arg(long, value_name = "NAME")]
     pub(crate) isa: Option<Isa>,
+
+    /// Whose matrix products: native, or in a build with the feature of that name matrixmultiply or blas
+    #[arg(long, value_name = "NAME", default_value_t = Backend::Native)]
+    pub(crate) backend: Backend,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -80,7 +84,7 @@ pub(crate) enum OptimizerName {
 impl Options {
     /// How the kernels run.
     pub(crate) fn exec(&self) -> Result<Exec, roofline::Error> {
-        let mut exec = Exec::default();
+        let mut exec = Exec::default().with_backend(self.backend)?;
         if let Some(isa) = self.isa {
             exec = exec.with_isa(isa)?;
         }

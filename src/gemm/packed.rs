@@ -1,6 +1,7 @@
 //! [`PackedB`]: an operand that is packed once for many products.
 
 use super::{Epilogue, checked};
+use crate::backend::Backend;
 use crate::buffer::AlignedVec;
 use crate::element::Element;
 use crate::error::Error;
@@ -102,7 +103,8 @@ impl Exec {
     /// C ← g(alpha·A·B + beta·C + bias) as [`Exec::gemm_with`], with a B that was packed ahead.
     ///
     /// # Errors
-    /// As [`Exec::gemm_with`]; [`Error::PackedFor`] where B was packed for another instruction set.
+    /// As [`Exec::gemm_with`]; [`Error::PackedFor`] where B was packed for another instruction set, [`Error::NativeOnly`] on
+    /// another [`Backend`].
     pub fn gemm_packed<T: Element>(
         &self,
         alpha: T,
@@ -113,6 +115,9 @@ impl Exec {
         epilogue: Epilogue<'_, T>,
     ) -> Result<(), Error> {
         b.check_isa(self)?;
+        if self.backend() != Backend::Native {
+            return Err(Error::NativeOnly { what: "gemm_packed", backend: self.backend() });
+        }
         let columns = b.cols.next_multiple_of(b.vectors * T::LANES);
         let operand = Operand { ptr: b.panels.as_ptr(), row: columns as isize, col: 1 };
         let mut product = checked(alpha, a, (b.rows, b.cols, operand), beta, &mut c, epilogue)?;
@@ -120,7 +125,6 @@ impl Exec {
         let plan = |product: &_| GemmPlan::packed_ahead(product, b.vectors, T::registers(self.token()));
         // SAFETY: the views' addresses were checked at construction, the borrow of C is unique, and the panels are those
         // that the plan's tile reads.
-        unsafe { self.planned(product, |_, product| plan(product)) };
-        Ok(())
+        unsafe { self.planned(product, |_, product| plan(product)) }
     }
 }
