@@ -47,6 +47,7 @@
 //!
 //! - `parallel` (default): threads by rayon. Without it every call runs on the calling thread.
 //! - `matrixmultiply`, `blas`: other libraries for the matrix product, for the trainer too; see [`Backend`].
+//! - `ndarray`: two-dimensional arrays and views of `ndarray` 0.17 as [`MatRef`] and [`MatMut`], without a copy, by `try_from`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -60,6 +61,8 @@ mod exec;
 mod gemm;
 mod kernels;
 mod matrix;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 pub mod nn;
 mod optim;
 mod parallel;

@@ -172,6 +172,19 @@ impl<'a, T: Element> MatRef<'a, T> {
         Ok(Self { ptr: data.as_ptr().wrapping_add(origin), layout, data: PhantomData })
     }
 
+    /// A view of memory that another library keeps, `ptr` the address of element (0, 0), any strides.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`].
+    ///
+    /// # Safety
+    /// For `'a`, every element of the view can be read and none is written.
+    #[cfg(feature = "ndarray")]
+    pub(crate) unsafe fn from_raw(ptr: *const T, layout: Layout) -> Result<Self, Error> {
+        layout.extent::<T>()?;
+        Ok(Self { ptr, layout, data: PhantomData })
+    }
+
     /// Element (i, j), `None` outside the matrix.
     pub fn get(self, i: usize, j: usize) -> Option<T> {
         // SAFETY: within the shape every address was checked at construction.
@@ -222,6 +235,20 @@ impl<'a, T: Element> MatMut<'a, T> {
         let origin = check::<T>("output matrix", data.len(), layout)?;
         layout.reject_overlap()?;
         Ok(Self { ptr: data.as_mut_ptr().wrapping_add(origin), layout, data: PhantomData })
+    }
+
+    /// As [`MatRef::from_raw`], to write.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`], [`Error::SelfOverlap`].
+    ///
+    /// # Safety
+    /// For `'a`, every element of the view can be read and written, and nothing else uses it.
+    #[cfg(feature = "ndarray")]
+    pub(crate) unsafe fn from_raw(ptr: *mut T, layout: Layout) -> Result<Self, Error> {
+        layout.extent::<T>()?;
+        layout.reject_overlap()?;
+        Ok(Self { ptr, layout, data: PhantomData })
     }
 
     /// Element (i, j), `None` outside the matrix.

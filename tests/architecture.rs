@@ -66,6 +66,7 @@ fn threads_belong_in_parallel() {
 #[test]
 fn each_optional_library_has_one_file() {
     forbid("src", &["matrixmultiply::", "cblas_sys"], &["src/backend.rs"]);
+    forbid("src", &["ndarray::"], &["src/ndarray.rs"]);
 }
 
 #[test]
