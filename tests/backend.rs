@@ -8,7 +8,7 @@ use common::gemm::Case;
 use common::strided::{Layout, Strided};
 use common::{Float, Rng, THREADS, assert_mentions, is_nan};
 use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
-use roofline::{Activation, Backend, Error, Exec, Isa, Mat, MatMut, MatRef};
+use roofline::{Activation, Backend, Epilogue, Error, Exec, Isa, Mat, MatMut, MatRef, PackedB};
 
 both_types!(
     every_layout,
@@ -16,6 +16,7 @@ both_types!(
     vectors,
     factors,
     epilogues,
+    gradients_and_packed_operands,
     nothing_to_multiply,
     special_values_stay_in_their_rows_and_columns,
     raw_pointers,
@@ -31,6 +32,29 @@ fn each_exec(mut run: impl FnMut(Exec)) {
         let exec = Exec::sequential().with_backend(backend).unwrap();
         THREADS.into_iter().filter_map(|threads| exec.with_threads(threads).ok()).for_each(&mut run);
     }
+}
+
+/// The gradient is the product and then the pass, to the bit; an operand packed for our tiles is refused by the others.
+fn gradients_and_packed_operands<T: Float>() {
+    let (a, b) = (
+        Mat::<T>::from_fn(7, 9, |i, j| T::from_f64((i + 2 * j) as f64 / 8.0)),
+        Mat::<T>::from_fn(9, 33, |i, j| T::from_f64(i as f64 - j as f64)),
+    );
+    let y = Mat::<T>::from_fn(7, 33, |i, j| T::from_f64((i * j % 5) as f64 / 4.0 - 0.5));
+    each_exec(|exec| {
+        let (mut fused, mut plain) = (Mat::<T>::zeros(7, 33), Mat::<T>::zeros(7, 33));
+        let epilogue = Epilogue { gradient: Some((Activation::Tanh, y.as_ref())), ..Epilogue::default() };
+        exec.gemm_with(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, fused.as_mut(), epilogue).unwrap();
+        exec.gemm(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, plain.as_mut()).unwrap();
+        exec.activation_grad_from_output_inplace(Activation::Tanh, y.as_slice(), plain.as_mut_slice()).unwrap();
+        assert!(fused.as_slice() == plain.as_slice(), "{exec:?}");
+        let packed = PackedB::new(&exec, b.as_ref());
+        let result = exec.gemm_packed(T::ONE, a.as_ref(), &packed, T::ZERO, fused.as_mut(), Epilogue::default());
+        match exec.backend() {
+            Backend::Native => result.unwrap(),
+            backend => assert_mentions(&result.unwrap_err(), &["gemm_packed", backend.name()]),
+        }
+    });
 }
 
 /// CBLAS knows padding, but neither negative strides nor gaps within rows.
