@@ -5,9 +5,9 @@
 //! helpers (on the caller's rayon pool) ──► claim parts of job after job ──► linger a little ──► leave
 //! ```
 //!
-//! To wake a sleeping worker takes 10 to 100 µs, more than most products of an MLP. So helpers stay for a short while
-//! after a job (a longer one within a region), and a job that finds them awake costs about a
-//! microsecond. The caller never waits for one that has not come: it claims parts itself, from the first to the last.
+//! To wake a sleeping worker takes about 0.1 ms, more than most products of an MLP. So helpers stay for a short while after a
+//! job (a longer one within a region), and a job that finds them awake costs about a microsecond. A job never waits for a
+//! helper that has not come: the caller claims parts itself, from the first to the last.
 
 use core::ops::Range;
 

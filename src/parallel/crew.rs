@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const LINGER: Duration = Duration::from_millis(1);
 /// The same while a region is open.
 const LINGER_IN_REGION: Duration = Duration::from_millis(10);
+/// How long a caller offers its core to a helper that it called. One that comes at all takes about 80 µs.
+const WELCOME: Duration = Duration::from_micros(200);
 /// Forks that would have paid, had helpers been awake, before they are called: about 0.3 ms of work, of which calling them
 /// (some microseconds of this thread) is a small part.
 const QUANTA_TO_RECRUIT: usize = 64;
@@ -123,13 +125,19 @@ pub(super) fn most_parts(threads: usize, quanta: usize) -> usize {
     if quanta >= threads * QUANTA_TO_BALANCE { (4 * threads).min(MOST_PARTS) } else { threads.min(quanta) }
 }
 
-/// Calls the helpers that are missing, as many as the pool has workers for.
+/// Calls the helpers that are missing, as many as the pool has workers for, and lets the first one in: a worker is often
+/// woken on the core of the thread that calls it, and would wait there for the end of a time slice, 3 ms and more.
 fn recruit(crew: &Arc<Crew>, threads: usize) {
     let wanted = threads.min(rayon::current_num_threads()).saturating_sub(1);
-    for _ in crew.called.load(Ordering::Relaxed)..wanted {
+    let missing = crew.called.load(Ordering::Relaxed)..wanted;
+    for _ in missing.clone() {
         crew.called.fetch_add(1, Ordering::Relaxed);
         let crew = Arc::clone(crew);
         rayon::spawn(move || crew.help());
+    }
+    let start = Instant::now();
+    while !missing.is_empty() && crew.present.load(Ordering::Relaxed) == 0 && start.elapsed() < WELCOME {
+        std::thread::yield_now();
     }
 }
 
@@ -237,8 +245,9 @@ impl Crew {
     }
 }
 
-/// Whether it is so within about a microsecond. If not, offers the core to other threads, of which one may be the one that
-/// is waited for.
+/// Whether it is so within about a microsecond. If not, offers the core to other threads, of which one may be the one that is
+/// waited for. One that does not yield would be moved to an idle core sooner by some schedulers (in 4 instead of 10 ms), but
+/// until then, or where there is none, the caller would run at a fifth of its speed.
 fn wait(is_so: impl Fn() -> bool) -> bool {
     for _ in 0..32 {
         if is_so() {
