@@ -195,17 +195,8 @@ fn raw_pointers<T: Float>() {
         for layouts in [[layout; 3], [layout, Layout::ROWS, Layout::ROWS], [Layout::ROWS, layout, Layout::COLS]] {
             let (m, n, k) = (7, T::LANES + 5, 19);
             let case = Case::<T>::new((m, n, k), layouts, &mut rng).scaled(0.5, -0.5, &mut rng);
-            let Case { alpha, mut a, mut b, beta, .. } = case.clone();
             for exec in execs() {
-                let mut c = case.c.clone();
-                // SAFETY: pointers, shapes and strides describe three matrices that exist.
-                unsafe {
-                    let (pa, pb, pc) = (a.origin_mut(), b.origin_mut(), c.origin_mut());
-                    let (rsa, csa, rsb, csb) = (a.row_stride, a.col_stride, b.row_stride, b.col_stride);
-                    let (rsc, csc) = (c.row_stride, c.col_stride);
-                    exec.gemm_raw(m, n, k, alpha, pa, rsa, csa, pb, rsb, csb, beta, pc, rsc, csc).unwrap();
-                }
-                case.check(exec, &c);
+                case.check(exec, &case.run_raw(exec));
             }
         }
     }

@@ -71,6 +71,17 @@ impl<T: Float> Case<T> {
         c
     }
 
+    /// As [`Case::run`] by `gemm_raw`, which has no epilogue.
+    pub fn run_raw(&self, exec: Exec) -> Strided<T> {
+        let (mut a, mut b, mut c) = (self.a.clone(), self.b.clone(), self.c.clone());
+        let (m, n, k) = (c.rows, c.cols, a.cols);
+        let (rsa, csa, rsb, csb) = (a.row_stride, a.col_stride, b.row_stride, b.col_stride);
+        let (rsc, csc, pa, pb, pc) = (c.row_stride, c.col_stride, a.origin_mut(), b.origin_mut(), c.origin_mut());
+        // SAFETY: pointers, shapes and strides describe three matrices that exist.
+        unsafe { exec.gemm_raw(m, n, k, self.alpha, pa, rsa, csa, pb, rsb, csb, self.beta, pc, rsc, csc).unwrap() };
+        c
+    }
+
     /// What element (i, j) must become. The bound is |Ĉ − C| ≤ γ(k+2)·(|α||A||B| + |β||C|), γ(n) = n·u/(1 − n·u), with one
     /// rounding more for a bias.
     pub fn expected(&self, i: usize, j: usize) -> Expected {
