@@ -154,7 +154,7 @@ impl Exec {
     unsafe fn finish<T: Element>(&self, product: Product<T>) {
         if !matches!(product.finish, Finish { bias: Bias::None, activation: Activation::Identity, gradient: None }) {
             // SAFETY: the caller's debt; without k neither A nor B is read.
-            let done = unsafe { self.product(Product { k: 0, beta: T::ONE, ..product }) };
+            let done = unsafe { self.product(&mut Product { k: 0, beta: T::ONE, ..product }) };
             debug_assert!(done.is_ok(), "without k no backend is asked");
         }
     }

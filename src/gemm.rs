@@ -137,9 +137,9 @@ impl Exec {
         mut c: MatMut<'_, T>,
         epilogue: Epilogue<'_, T>,
     ) -> Result<(), Error> {
-        let product = checked(alpha, a, (b.rows(), b.cols(), operand(b)), beta, &mut c, epilogue)?;
+        let mut product = checked(alpha, a, (b.rows(), b.cols(), operand(b)), beta, &mut c, epilogue)?;
         // SAFETY: the views' addresses were checked at construction, and the borrow of C is unique.
-        unsafe { self.product(product) }
+        unsafe { self.product(&mut product) }
     }
 
     /// Runs a product whose shapes agree, on the backend of this `Exec`.
@@ -149,9 +149,10 @@ impl Exec {
     ///
     /// # Safety
     /// Every element of A, B and the bias is readable, C is writable and of no other use meanwhile.
-    pub(crate) unsafe fn product<T: Element>(&self, product: Product<T>) -> Result<(), Error> {
+    pub(crate) unsafe fn product<T: Element>(&self, product: &mut Product<T>) -> Result<(), Error> {
+        let plan = |product: &mut _| GemmPlan::new(product, T::registers(self.token()));
         // SAFETY: the caller's debt; any plan is right for an operand with strides.
-        unsafe { self.planned(product, Exec::oriented) }
+        unsafe { self.planned(product, plan) }
     }
 
     /// Runs a product by the plan for it, or on another backend.
@@ -163,8 +164,8 @@ impl Exec {
     /// As [`Exec::product`]; where B was packed ahead, the plan is the one for its panels.
     unsafe fn planned<T: Element>(
         &self,
-        mut product: Product<T>,
-        plan: impl FnOnce(&Exec, &mut Product<T>) -> GemmPlan,
+        product: &mut Product<T>,
+        plan: impl FnOnce(&mut Product<T>) -> GemmPlan,
     ) -> Result<(), Error> {
         if product.m == 0 || product.n == 0 {
             return Ok(());
@@ -177,19 +178,19 @@ impl Exec {
             product.alpha = T::ONE;
         } else if self.backend() != Backend::Native {
             // SAFETY: the caller's debt.
-            return unsafe { self.foreign_product(&product) };
+            return unsafe { self.foreign_product(product) };
         }
-        let mut plan = plan(self, &mut product);
+        let mut plan = plan(product);
         let token = self.token();
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };
         let parts = self.parts(product.work(), QUANTUM);
         if parts == 1 {
-            run(&product, &plan);
+            run(product, &plan);
             return Ok(());
         }
-        plan.parts = grid::<T>(&product, &plan, parts);
+        plan.parts = grid::<T>(product, &plan, parts);
         let (m, n, width) = (product.m, product.n, plan.tile.vectors * T::LANES);
         let (high, wide) = plan.parts;
         self.for_each(high * wide, |index| {
@@ -198,15 +199,6 @@ impl Exec {
             run(&product.block(rows, cols), &plan);
         });
         Ok(())
-    }
-
-    /// Turns the product as it is less work, and plans it in one part.
-    fn oriented<T: Element>(&self, product: &mut Product<T>) -> GemmPlan {
-        let swapped = product.is_better_swapped();
-        if swapped {
-            *product = product.swapped();
-        }
-        GemmPlan { swapped, ..GemmPlan::new(product, T::registers(self.token())) }
     }
 
     /// How our kernels ([`Backend::Native`]) compute a product of this shape on this `Exec`.
@@ -232,7 +224,7 @@ impl Exec {
             finish: Finish::NONE,
             panels_from: None,
         };
-        let plan = self.oriented(&mut product);
+        let plan = GemmPlan::new(&mut product, T::registers(self.token()));
         let parts = self.most_parts(product.work(), QUANTUM);
         GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
     }
@@ -318,7 +310,7 @@ impl Exec {
         let layout = Layout { rows: m, cols: n, row_stride: rsc, col_stride: csc };
         layout.extent::<T>()?;
         layout.reject_overlap()?;
-        let product = Product {
+        let mut product = Product {
             m,
             n,
             k,
@@ -331,6 +323,6 @@ impl Exec {
             panels_from: None,
         };
         // SAFETY: the caller's debt.
-        unsafe { self.product(product) }
+        unsafe { self.product(&mut product) }
     }
 }

@@ -122,9 +122,9 @@ impl Exec {
         let operand = Operand { ptr: b.panels.as_ptr(), row: columns as isize, col: 1 };
         let mut product = checked(alpha, a, (b.rows, b.cols, operand), beta, &mut c, epilogue)?;
         product.panels_from = Some(0);
-        let plan = |product: &_| GemmPlan::packed_ahead(product, b.vectors, T::registers(self.token()));
+        let plan = |product: &mut _| GemmPlan::packed_ahead(product, b.vectors, T::registers(self.token()));
         // SAFETY: the views' addresses were checked at construction, the borrow of C is unique, and the panels are those
         // that the plan's tile reads.
-        unsafe { self.planned(product, |_, product| plan(product)) }
+        unsafe { self.planned(&mut product, plan) }
     }
 }

@@ -1,6 +1,6 @@
 //! [`GemmPlan`]: which tile, which blocks, what is packed. Plain data: tests assert it, benches print it.
 
-use super::{Product, tile};
+use super::{Operand, Product, tile};
 use crate::element::Element;
 
 /// Rows of A and vectors of B that one register tile multiplies.
@@ -64,12 +64,21 @@ pub(super) const fn kc<T: Element>() -> usize {
 }
 
 impl GemmPlan {
-    /// The plan for a product that is oriented already, in one part.
-    pub(crate) fn new<T: Element>(p: &Product<T>, registers: usize) -> Self {
+    /// Turns the product as it is less work, and plans it in one part.
+    pub(crate) fn new<T: Element>(p: &mut Product<T>, registers: usize) -> Self {
+        let (swapped, path) = p.least_work();
+        if swapped {
+            *p = p.swapped();
+        }
+        Self { swapped, ..Self::oriented(p, path, registers) }
+    }
+
+    /// The plan for a product that is turned already.
+    fn oriented<T: Element>(p: &Product<T>, path: GemmPath, registers: usize) -> Self {
         let vectors = p.n.div_ceil(T::LANES);
         let tile =
             if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
-        let is_dot = p.dot_cycles().is_some_and(|cycles| cycles < p.tile_cycles());
+        let is_dot = path == GemmPath::Dots;
         let packing = if is_dot {
             if p.b.row == 1 { Packing::InPlace } else { Packing::Before }
         } else if p.b.col != 1 && p.n > 1 {
@@ -84,7 +93,7 @@ impl GemmPlan {
         let streams = !is_dot && streams(p);
         Self {
             swapped: false,
-            path: if is_dot { GemmPath::Dots } else { GemmPath::Tiles },
+            path,
             tile,
             packing,
             scatter: p.c.col != 1 && p.n > 1,
@@ -99,20 +108,18 @@ impl GemmPlan {
         let most = (1..=8).rev().find(|&rows| tile::fits(registers, rows, vectors));
         let tile = Tile { rows: balanced(p.m, most.unwrap_or(1)), vectors };
         let packing = Packing::Ahead;
-        Self {
-            swapped: false,
-            path: GemmPath::Tiles,
-            tile,
-            packing,
-            nc: columns_of_a_block::<T>(tile),
-            ..Self::new(p, registers)
-        }
+        Self { tile, packing, nc: columns_of_a_block::<T>(tile), ..Self::oriented(p, GemmPath::Tiles, registers) }
     }
 
     /// Elements of scratch memory that the plan needs: packed B, then the strip of C that is scattered.
     pub(crate) fn workspace<T: Element>(&self, p: &Product<T>) -> usize {
         let columns = self.nc.min(p.n).next_multiple_of(T::LANES);
         self.packed_b(p) + if self.scatter { self.tile.rows * columns } else { 0 }
+    }
+
+    /// Whether the tiles read all operands where they lie, and only once.
+    pub(super) fn is_one_block<T>(&self, p: &Product<T>) -> bool {
+        self.packing == Packing::InPlace && !self.scatter && p.k <= self.kc && p.n <= self.nc
     }
 
     /// Elements of the packed block of B.
@@ -143,12 +150,16 @@ const BLOCK_BYTES: usize = 768 << 10;
 /// many rows of A as read it often enough (784×512 `f64` in place is 3 % faster at 256 rows, equal at 512).
 fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
     let bytes = p.k.saturating_mul(p.n).saturating_mul(size_of::<T>());
-    let aliased = p.b.row.unsigned_abs().wrapping_mul(size_of::<T>()).is_multiple_of(4096);
     match tile.vectors {
         1 | 2 if bytes >= 64 << 10 => p.m >= 32,
-        _ if aliased => p.m >= if bytes > 2 << 20 { 32 } else { 256 },
+        _ if is_aliased(p.b) => p.m >= if bytes > 2 << 20 { 32 } else { 256 },
         _ => p.m >= 512 && bytes >= 2 << 20,
     }
+}
+
+/// Whether rows lie a multiple of 4 KiB apart.
+pub(super) fn is_aliased<T>(operand: Operand<T>) -> bool {
+    operand.row.unsigned_abs().wrapping_mul(size_of::<T>()).is_multiple_of(4096)
 }
 
 /// Whether B is read from memory, not from a cache, and too few rows of A hide that: then whole rows of it are read, few at a
@@ -172,26 +183,35 @@ const SHORT_CHAIN: usize = 16;
 const WIDE_TILE_ROWS: usize = 6;
 
 impl<T: Element> Product<T> {
-    /// Whether the [`swapped`](Product::swapped) form is less work. Both give the same bits.
-    pub(crate) fn is_better_swapped(&self) -> bool {
-        // Whole vectors where they lie: nothing is less work.
-        let is_ideal = self.c.col == 1 && self.b.col == 1 && self.n.is_multiple_of(T::LANES);
-        !is_ideal && self.swapped().cycles() < self.cycles()
+    /// Whether the [`swapped`](Product::swapped) form is less work, and the path that is. Both forms give the same bits.
+    fn least_work(&self) -> (bool, GemmPath) {
+        // Whole vectors where they lie: nothing is less work, and in a small product nothing by much.
+        let is_small = self.n >= T::LANES && self.k <= SMALL_DEPTH;
+        if self.c.col == 1 && self.b.col == 1 && (self.n.is_multiple_of(T::LANES) || is_small) {
+            return (false, GemmPath::Tiles);
+        }
+        let (here, there) = (self.cycles(), self.swapped().cycles());
+        if there.0 < here.0 { (true, there.1) } else { (false, here.1) }
     }
 
-    fn cycles(&self) -> f64 {
-        self.dot_cycles().unwrap_or(f64::INFINITY).min(self.tile_cycles())
+    /// A rough count of cycles, on the path that takes fewer.
+    fn cycles(&self) -> (f64, GemmPath) {
+        let tiles = self.tile_cycles();
+        match self.dot_cycles() {
+            Some(dots) if dots < tiles => (dots, GemmPath::Dots),
+            _ => (tiles, GemmPath::Tiles),
+        }
     }
 
-    /// A rough count of cycles: an FMA per vector of C and step of k, half of one for half a vector beside whole ones, half a
+    /// Cycles of tiles: an FMA per vector of C and step of k, half of one for half a vector beside whole ones, half a
     /// cycle per element of B that packing transposes, and one each time that an element of C is transposed through scratch memory.
     fn tile_cycles(&self) -> f64 {
-        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as f64);
-        let vectors = if self.n <= T::LANES { 1.0 } else { self.n.div_ceil(T::LANES / 2) as f64 / 2.0 };
+        let [m, n, k] = [self.m, self.n, self.k].map(real);
+        let vectors = if self.n <= T::LANES { 1.0 } else { real(self.n.div_ceil(T::LANES / 2)) / 2.0 };
         let packed = if self.b.col != 1 && self.n > 1 { k * n / 2.0 } else { 0.0 };
         // To scratch memory and back in every block of k but the first, which only writes.
         let trips = (2 * self.k.div_ceil(kc::<T>())).saturating_sub(1);
-        let scattered = if self.c.col != 1 && self.n > 1 { m * n * trips as f64 } else { 0.0 };
+        let scattered = if self.c.col != 1 && self.n > 1 { m * n * real(trips) } else { 0.0 };
         m * vectors * k + packed + scattered
     }
 
@@ -205,11 +225,19 @@ impl<T: Element> Product<T> {
             && contiguous(self.a.col, self.k)
             && (copied || contiguous(self.b.row, self.k))
             && contiguous(self.c.col, self.n);
-        let [m, n, k] = [self.m, self.n, self.k].map(|len| len as f64);
-        let vectors = self.k.div_ceil(T::LANES) as f64;
-        fits.then_some(m * n * (vectors / 0.9 + LANE_SUM) + if copied { k * n / 2.0 } else { 0.0 })
+        let [m, n, k] = [self.m, self.n, self.k].map(real);
+        let vectors = real(self.k.div_ceil(T::LANES));
+        fits.then_some(m * n * (vectors * (1.0 / 0.9) + LANE_SUM) + if copied { k * n / 2.0 } else { 0.0 })
     }
 }
+
+/// A length as a float. From a signed integer, for which x86-64 has an instruction.
+fn real(len: usize) -> f64 {
+    len as isize as f64
+}
+
+/// Steps of k up to which the choice of path is not worth its time (20 ns).
+const SMALL_DEPTH: usize = 64;
 
 /// Cycles for the sum over the lanes of one dot product.
 const LANE_SUM: f64 = 5.0;
@@ -241,7 +269,7 @@ pub(super) fn balanced(len: usize, max: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Finish, Operand, Output};
+    use super::super::{Finish, Output};
     use super::*;
     use core::ptr;
 
@@ -255,7 +283,7 @@ mod tests {
         };
         let operand = |(row, col)| Operand { ptr: ptr::null(), row, col };
         let (row, col) = strides(m, n, tc);
-        let product = Product {
+        Product {
             m,
             n,
             k,
@@ -266,29 +294,28 @@ mod tests {
             c: Output { ptr: ptr::null_mut(), row, col },
             finish: Finish::NONE,
             panels_from: None,
-        };
-        if product.is_better_swapped() { product.swapped() } else { product }
+        }
     }
 
     const PLAIN: [bool; 3] = [false; 3];
 
     #[test]
     fn large_products_are_packed_and_use_the_whole_register_file() {
-        let plan = GemmPlan::new(&product(1024, 1024, 1024, PLAIN), AVX512);
+        let plan = GemmPlan::new(&mut product(1024, 1024, 1024, PLAIN), AVX512);
         let found = (plan.tile, plan.packing, plan.path);
         assert_eq!(found, (Tile { rows: 6, vectors: 4 }, Packing::OnTheWay, GemmPath::Tiles));
-        assert_eq!(GemmPlan::new(&product(1024, 1024, 1024, PLAIN), AVX2).tile, Tile { rows: 6, vectors: 1 });
+        assert_eq!(GemmPlan::new(&mut product(1024, 1024, 1024, PLAIN), AVX2).tile, Tile { rows: 6, vectors: 1 });
     }
 
     #[test]
     fn small_batches_read_the_weights_in_place() {
         for batch in 1..=16 {
-            let plan = GemmPlan::new(&product(batch, 512, 784, PLAIN), AVX512);
+            let plan = GemmPlan::new(&mut product(batch, 512, 784, PLAIN), AVX512);
             let found = (plan.packing, plan.path, plan.scatter);
             assert_eq!(found, (Packing::InPlace, GemmPath::Tiles, false), "forward at batch {batch}: {plan:?}");
             // dX: the weights are W and C is m×784; either dot products, or W on the side that is never packed.
-            let dx = product(batch, 784, 512, [false, true, false]);
-            let plan = GemmPlan::new(&dx, AVX512);
+            let mut dx = product(batch, 784, 512, [false, true, false]);
+            let plan = GemmPlan::new(&mut dx, AVX512);
             assert!(plan.path == GemmPath::Dots || dx.m == 784, "dX at batch {batch}: {plan:?}");
         }
     }
@@ -296,21 +323,21 @@ mod tests {
     #[test]
     fn short_chains_use_half_of_the_accumulators() {
         assert_eq!(
-            GemmPlan::new(&product(784, 512, 8, [true, false, false]), AVX512).tile,
+            GemmPlan::new(&mut product(784, 512, 8, [true, false, false]), AVX512).tile,
             Tile { rows: 4, vectors: 4 }
         );
     }
 
     #[test]
     fn ten_columns_do_not_pay_for_more_than_a_vector() {
-        assert_eq!(GemmPlan::new(&product(64, 10, 128, PLAIN), AVX512).tile, Tile { rows: 8, vectors: 1 });
+        assert_eq!(GemmPlan::new(&mut product(64, 10, 128, PLAIN), AVX512).tile, Tile { rows: 8, vectors: 1 });
     }
 
     #[test]
     fn a_column_major_result_swaps_the_operands() {
-        let swapped = product(300, 200, 100, [false, false, true]);
-        assert_eq!((swapped.m, swapped.n), (200, 300));
-        assert!(!GemmPlan::new(&swapped, AVX512).scatter);
+        let mut product = product(300, 200, 100, [false, false, true]);
+        let plan = GemmPlan::new(&mut product, AVX512);
+        assert_eq!((product.m, product.n, plan.swapped, plan.scatter), (200, 300, true, false));
     }
 
     /// The order of summation depends on the type, shape and strides, not on the instruction set.
@@ -318,7 +345,7 @@ mod tests {
     fn the_depth_of_a_block_does_not_depend_on_registers() {
         for shape in [(1, 1, 1), (2048, 2048, 2048), (3, 1000, 70)] {
             for registers in [4, AVX2, AVX512] {
-                assert_eq!(GemmPlan::new(&product(shape.0, shape.1, shape.2, PLAIN), registers).kc, 512);
+                assert_eq!(GemmPlan::new(&mut product(shape.0, shape.1, shape.2, PLAIN), registers).kc, 512);
             }
         }
     }

@@ -37,6 +37,15 @@ pub(super) struct Strip<T> {
     pub(super) c: *mut T,
     pub(super) c_row: isize,
     pub(super) update: Update<T>,
+    pub(super) fetch: Fetch,
+}
+
+/// Which operands the tiles ask for ahead of their use.
+#[derive(Clone, Copy)]
+pub(super) struct Fetch {
+    pub(super) a: bool,
+    pub(super) b: bool,
+    pub(super) c: bool,
 }
 
 /// B as the tiles read it, a panel as wide as the tile after the other.
@@ -60,11 +69,6 @@ pub(super) struct Update<T> {
 
 /// Rows of B between the one in use and the one that is fetched.
 const FETCH_ROWS: isize = 8;
-/// Steps of k from which there is time to fetch C ahead of its use.
-const FETCH_STEPS: usize = 12;
-/// Steps of k from which C is fetched row by row.
-const SPREAD_STEPS: usize = 64;
-
 /// The widths that tiles come in, in vectors. Tiles of fewer rows may be wider.
 pub(super) const VECTORS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
 
@@ -249,25 +253,28 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
 ) -> [[S::V; V]; R] {
     let mut acc = [[simd.splat(T::ZERO); V]; R];
     let Sums { mut a, mut ahead, mut b, mut packed, next_c } = sums;
-    let (k, a_row, a_k, b_k) = (strip.k, strip.a.row, strip.a.col, strip.b.k);
-    // The lines of C are on their way while the products are summed: a row at a time, for all at once would keep the lines
-    // of B waiting.
-    let rows_at_once = if k >= SPREAD_STEPS { 1 } else { R };
-    let segment = k.div_ceil(R / rows_at_once);
-    let (mut left, mut fetched) = (k, 0);
+    let (k, a_row, a_k, b_k, fetch) = (strip.k, strip.a.row, strip.a.col, strip.b.k, strip.fetch);
+    // The lines of C, and of A where they last several steps, are on their way while the products are summed: a row at a
+    // time, for all at once would keep the lines of B waiting.
+    let segment = k.div_ceil(R);
+    let (mut left, mut next_c) = (k, next_c);
     // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
     unsafe {
         while left > 0 {
-            if k >= FETCH_STEPS {
-                for i in fetched..fetched + rows_at_once {
-                    for j in 0..V {
-                        simd.prefetch(next_c.wrapping_offset(super::offset(i, strip.c_row, j * T::LANES, 1)));
-                    }
-                }
-                fetched += rows_at_once;
-            }
             let steps = segment.min(left);
             left -= steps;
+            if fetch.c {
+                for j in 0..V {
+                    simd.prefetch(next_c.wrapping_add(j * T::LANES));
+                }
+                next_c = next_c.wrapping_offset(strip.c_row);
+            }
+            if fetch.a && a_k == 1 {
+                for p in (0..steps).step_by(T::LANES) {
+                    simd.prefetch(ahead.wrapping_add(p));
+                }
+                ahead = ahead.wrapping_add(steps);
+            }
             for _ in 0..steps {
                 let mut row = [simd.splat(T::ZERO); V];
                 for j in 0..V {
@@ -279,11 +286,12 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
                     }
                     packed = packed.add(V * T::LANES);
                 }
-                // A single row goes through B once: there the hardware fetches better than any hint (20 to 50 % more GB/s).
-                if k >= FETCH_STEPS {
-                    for j in 0..if R == 1 { 0 } else { V } {
+                if fetch.b {
+                    for j in 0..V {
                         simd.prefetch(b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k)).wrapping_add(j * T::LANES));
                     }
+                }
+                if fetch.a && a_k != 1 {
                     simd.prefetch(ahead);
                     ahead = ahead.wrapping_offset(a_k);
                 }
