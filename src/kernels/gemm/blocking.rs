@@ -158,7 +158,7 @@ fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
 }
 
 /// Whether rows lie a multiple of 4 KiB apart.
-pub(super) fn is_aliased<T>(operand: Operand<T>) -> bool {
+fn is_aliased<T>(operand: Operand<T>) -> bool {
     operand.row.unsigned_abs().wrapping_mul(size_of::<T>()).is_multiple_of(4096)
 }
 

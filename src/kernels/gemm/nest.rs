@@ -1,6 +1,5 @@
 //! The four loops around the tile.
 
-use super::blocking::is_aliased;
 use super::epilogue::Rest;
 use super::pack::{self, transpose};
 use super::tile::{self, Fetch, Kind, Panels, Run, Strip, Update};
@@ -173,10 +172,8 @@ impl<T: Element> Block<'_, T> {
     /// A short chain ends before a line arrives, and rows that go through B once leave it to the hardware, which fetches
     /// ahead better than any hint (20 to 50 % more GB/s).
     fn fetch(&self) -> Fetch {
-        let (is_long, a) = (self.k >= FETCH_STEPS, self.whole.a);
-        // Rows of A that lie a multiple of 4 KiB apart share a few sets of L1: there is no room for more of them.
-        let has_room = size_of::<T>() != 4 || !is_aliased(a);
-        Fetch { a: is_long && has_room, b: is_long && self.whole.m > self.tile.rows, c: self.k >= FETCH_C_STEPS }
+        let is_long = self.k >= FETCH_STEPS;
+        Fetch { a: is_long, b: is_long && self.whole.m > self.tile.rows, c: self.k >= FETCH_C_STEPS }
     }
 
     /// LOOP 2 and LOOP 1.
