@@ -190,6 +190,10 @@ impl<T: Element> Product<T> {
         if self.c.col == 1 && self.b.col == 1 && (self.n.is_multiple_of(T::LANES) || is_small) {
             return (false, GemmPath::Tiles);
         }
+        // Few long rows and columns that both lie along k: no tile gains from transposing B for them.
+        if self.c.col == 1 && self.a.col == 1 && self.b.row == 1 && self.m <= 4 && self.k >= SMALL_DEPTH {
+            return (false, GemmPath::Dots);
+        }
         let (here, there) = (self.cycles(), self.swapped().cycles());
         if there.0 < here.0 { (true, there.1) } else { (false, here.1) }
     }
@@ -227,7 +231,7 @@ impl<T: Element> Product<T> {
             && contiguous(self.c.col, self.n);
         let [m, n, k] = [self.m, self.n, self.k].map(real);
         let vectors = real(self.k.div_ceil(T::LANES));
-        fits.then_some(m * n * (vectors * (1.0 / 0.9) + LANE_SUM) + if copied { k * n / 2.0 } else { 0.0 })
+        fits.then_some(m * n * (vectors * (1.0 / 0.9) + lane_sum::<T>()) + if copied { k * n / 2.0 } else { 0.0 })
     }
 }
 
@@ -240,7 +244,9 @@ fn real(len: usize) -> f64 {
 const SMALL_DEPTH: usize = 64;
 
 /// Cycles for the sum over the lanes of one dot product.
-const LANE_SUM: f64 = 5.0;
+const fn lane_sum<T: Element>() -> f64 {
+    if size_of::<T>() == 4 { 3.0 } else { 2.0 }
+}
 
 /// The tile for `m` rows and `vectors` vectors of columns: as many rows as fit and leave no small rest, then as wide as
 /// fits, likewise.

@@ -1,10 +1,13 @@
 //! Dot products: rows of A against columns of B that are both contiguous along k (X·Wᵀ, A·x), or few columns of B, copied so.
 //!
 //! ```text
-//! for each LANES columns of B:           they stay in cache for all rows
-//!   for each block of rows, at most 64 sums:
-//!     sum[i][j], lane l = Σ a[i][p]·b[p][j] over p ≡ l (mod LANES)    one FMA chain a lane, R rows × G columns at a time
-//!     add the lanes of LANES sums at a time, in the tree of Simd::sum: one vector of results
+//! for each LANES columns of B, and as many rows as RESULTS holds:
+//!   for each block of k:                   only where it is long, so that a few columns of B stay in L1
+//!     for each G columns:
+//!       for each R rows:                   R × G sums, all in registers
+//!         sum[r][g], lane l = Σ a[r][p]·b[p][g] over p ≡ l (mod LANES)    one FMA chain a lane
+//!         after the last block: add the lanes of LANES sums at a time, in the tree of Simd::sum
+//!   write the results to C
 //! ```
 //!
 //! Nothing is transposed and each load brings a whole vector, where a tile would have to transpose B, or to leave most lanes
@@ -14,14 +17,14 @@ use super::Product;
 use super::blocking::balanced;
 use super::tile::{MASKED, Update, write};
 use crate::element::Element;
-use crate::simd::Simd;
+use crate::simd::{Kernel, Simd};
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
-/// Sums that are gathered before their lanes are added.
-const SUMS: usize = 160;
-/// Vectors of a row or column that a block goes through before it begins again with the next ones: those of its columns stay in L1.
-const DEPTH: usize = 32;
+/// Results that are gathered before they go to C.
+const RESULTS: usize = 256;
+/// Vectors of a row or column that a block of k goes through: four columns of them fill half of L1.
+const DEPTH: usize = 64;
 
 /// Computes the product. A is contiguous along k, B too, C along its rows.
 ///
@@ -31,9 +34,9 @@ const DEPTH: usize = 32;
 pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
     let relu = p.finish.is_relu();
     // To fill them with zeros would take longer than a small product.
-    let mut sums = [const { MaybeUninit::uninit() }; SUMS];
-    // The results of a block, row by row without gaps.
-    let mut results = [const { MaybeUninit::<T>::uninit() }; SUMS + 16];
+    let mut sums = [const { MaybeUninit::<T>::uninit() }; RESULTS * 16];
+    // The results of a block, row by row without gaps, and room for a whole vector at the end.
+    let mut results = [const { MaybeUninit::<T>::uninit() }; RESULTS + 16];
     let results = results.as_mut_ptr().cast::<T>();
     // A single row goes through memory once, in runs as long as they come.
     let depth = if p.m == 1 { p.k.div_ceil(T::LANES) } else { DEPTH };
@@ -43,18 +46,12 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
         let cols = T::LANES.min(p.n - j);
         let mut i = 0;
         while i < p.m {
-            let rows = (SUMS / cols / 4 * 4).max(SUMS / cols % 4).min(p.m - i);
+            let rows = (RESULTS / cols / 8 * 8).min(p.m - i);
             // SAFETY: the caller's debt: rows i … i + rows of A and columns j … j + cols of B have k elements, C has as many.
-            // `block` writes rows · cols sums, and the results are as many, in whole vectors.
             unsafe {
                 for k in (0..p.k).step_by(step) {
                     let depth = k..p.k.min(k + step);
-                    block(simd, p, (i, rows), (j, cols), depth, &mut sums);
-                }
-                for first in (0..rows * cols).step_by(T::LANES) {
-                    let group =
-                        core::array::from_fn(|l| sums[(first + l % T::LANES).min(rows * cols - 1)].assume_init());
-                    simd.store(results.add(first), sum_lanes(simd, group));
+                    block(simd, p, (i, rows), (j, cols), depth, (sums.as_mut_ptr().cast::<T>(), results));
                 }
                 for r in 0..rows {
                     let result = simd.load_masked(simd.first(cols), results.add(r * cols));
@@ -68,10 +65,10 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
     }
 }
 
-/// Sums a block of rows and columns over `depth`, row by row without gaps; from 0 where that begins at 0.
+/// Sums a block of rows and columns over `depth`: from `sums` unless it begins at 0, to `results` if it ends at k.
 ///
 /// # Safety
-/// The rows of A and the columns of B are readable over k.
+/// The rows of A and the columns of B are readable over k; the buffers have room for rows · cols vectors and elements.
 #[inline(always)]
 unsafe fn block<T: Element, S: Simd<T>>(
     simd: S,
@@ -79,114 +76,179 @@ unsafe fn block<T: Element, S: Simd<T>>(
     (i, rows): (usize, usize),
     (j, cols): (usize, usize),
     depth: Range<usize>,
-    sums: &mut [MaybeUninit<S::V>; SUMS],
+    (mut sums, results): (*mut T, *mut T),
 ) {
-    // R × G sums, R rows and G columns: more of them share loads, as far as the registers go.
-    let most = if S::REGISTERS >= 32 { 4 } else { 2 };
-    let mut r = 0;
-    while r < rows {
-        let high = if rows - r >= 4 && most == 4 { 4 } else { (rows - r).min(2) };
-        let mut q = 0;
-        while q < cols {
-            let wide = match cols - q {
-                1 => 1,
-                2 | 3 => 2,
-                4..8 => 4,
-                _ => 8,
-            };
-            let wide = wide.min(if high == 1 { 2 * most } else { most });
-            let (at, to) = ((i + r, j + q), r * cols + q);
+    // More sums share loads, as far as the registers go.
+    let most = sums_at_once(S::REGISTERS);
+    let mut q = 0;
+    while q < cols {
+        // Few rows share the loads of more columns: 4×4, 2×8, 1×8.
+        let widest = (most / (1 << rows.min(most.isqrt()).ilog2())).min(8);
+        let wide = 1 << (cols - q).min(widest).ilog2();
+        let mut r = 0;
+        while r < rows {
+            let high = 1 << (rows - r).min(most / wide).ilog2();
+            let blocks = (rows - r) / high;
+            let (depth, to) = (depth.clone(), results.wrapping_add(r * cols + q));
+            let dots = Dots { p, at: (i + r, j + q), blocks, depth, sums, results: to, stride: cols };
             // SAFETY: the caller's debt.
-            unsafe {
-                match (high, wide) {
-                    (4, 4) => dots::<T, S, 4, 4>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (4, 2) => dots::<T, S, 4, 2>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (4, _) => dots::<T, S, 4, 1>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (2, 4) => dots::<T, S, 2, 4>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (2, 2) => dots::<T, S, 2, 2>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (2, _) => dots::<T, S, 2, 1>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (_, 8) => dots::<T, S, 1, 8>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (_, 4) => dots::<T, S, 1, 4>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    (_, 2) => dots::<T, S, 1, 2>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                    _ => dots::<T, S, 1, 1>(simd, p, at, depth.clone(), &mut sums[to..], cols),
-                }
-            }
-            q += wide;
+            unsafe { select::<T, S>(high, wide)(simd, &dots) };
+            r += blocks * high;
+            sums = sums.wrapping_add(blocks * high * wide * T::LANES);
         }
-        r += high;
+        q += wide;
     }
 }
 
-/// Sums R rows from i and G columns from j over `depth`, in rows of `sums` that lie `stride` apart.
+/// The code for R rows and G columns.
 ///
 /// # Safety
-/// They are readable over k.
-#[inline(always)]
-unsafe fn dots<T: Element, S: Simd<T>, const R: usize, const G: usize>(
-    simd: S,
-    p: &Product<T>,
-    (i, j): (usize, usize),
+/// To call it: what whoever makes a [`Dots`] owes.
+type Run<T, S> = unsafe fn(S, &Dots<'_, T>);
+
+fn select<T: Element, S: Simd<T>>(rows: usize, cols: usize) -> Run<T, S> {
+    macro_rules! sizes {
+        ($(($r:literal, $g:literal)),*) => {
+            match (rows, cols) {
+                $(($r, $g) if const { $r * $g <= sums_at_once(S::REGISTERS) } => call::<T, S, $r, $g>,)*
+                _ => unreachable!("no code for {rows} rows and {cols} columns"),
+            }
+        };
+    }
+    sizes!(
+        (1, 1),
+        (2, 1),
+        (4, 1),
+        (8, 1),
+        (16, 1),
+        (1, 2),
+        (2, 2),
+        (4, 2),
+        (8, 2),
+        (1, 4),
+        (2, 4),
+        (4, 4),
+        (1, 8),
+        (2, 8)
+    )
+}
+
+/// Sums that a register file holds beside the vectors that they need.
+const fn sums_at_once(registers: usize) -> usize {
+    if registers >= 32 { 16 } else { 4 }
+}
+
+/// # Safety
+/// As [`Run`].
+unsafe fn call<T: Element, S: Simd<T>, const R: usize, const G: usize>(simd: S, dots: &Dots<'_, T>) {
+    simd.call(DotsOf::<T, R, G>(dots));
+}
+
+/// `blocks` times R rows of A against G columns of B. Whoever makes one owes that they are readable over `depth` and that the
+/// buffers have room for them.
+struct Dots<'a, T> {
+    p: &'a Product<T>,
+    /// The first row of A and column of B.
+    at: (usize, usize),
+    blocks: usize,
     depth: Range<usize>,
-    sums: &mut [MaybeUninit<S::V>],
+    /// Vectors of sums, between one block of k and the next.
+    sums: *mut T,
+    /// Of the first row and column; rows lie `stride` apart.
+    results: *mut T,
     stride: usize,
-) {
-    let a: [*const T; R] = core::array::from_fn(|r| p.a.at(i + r, depth.start));
-    let b: [*const T; G] = core::array::from_fn(|g| p.b.at(depth.start, j + g));
-    let len = depth.len();
-    let mut acc = [[simd.splat(T::ZERO); G]; R];
-    if depth.start > 0 {
-        for r in 0..R {
-            for g in 0..G {
-                // SAFETY: the steps from 0 wrote it.
-                acc[r][g] = unsafe { sums[r * stride + g].assume_init() };
-            }
-        }
-    }
-    let whole = len / T::LANES * T::LANES;
-    // SAFETY: the caller's debt.
-    unsafe {
-        let mut at = 0;
-        while at < whole {
-            let x: [S::V; R] = core::array::from_fn(|r| simd.load(a[r].add(at)));
-            for g in 0..G {
-                let y = simd.load(b[g].add(at));
-                for r in 0..R {
-                    acc[r][g] = simd.fma(x[r], y, acc[r][g]);
+}
+
+/// [`Dots`] of one size.
+struct DotsOf<'a, T, const R: usize, const G: usize>(&'a Dots<'a, T>);
+
+impl<T: Element, const R: usize, const G: usize> Kernel<T> for DotsOf<'_, T, R, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Dots { p, at: (i, j), blocks, depth, sums, results, stride } = self.0;
+        let whole = depth.len() / T::LANES * T::LANES;
+        let rest = simd.first(depth.len() - whole);
+        let b: [*const T; G] = core::array::from_fn(|g| p.b.at(depth.start, j + g));
+        for block in 0..*blocks {
+            let a: [*const T; R] = core::array::from_fn(|r| p.a.at(i + block * R + r, depth.start));
+            let sums = sums.wrapping_add(block * R * G * T::LANES);
+            let sum = |r, g| sums.wrapping_add((r * G + g) * T::LANES);
+            let mut acc = [[simd.splat(T::ZERO); G]; R];
+            // SAFETY: whoever made the kernel owes it.
+            unsafe {
+                if depth.start > 0 {
+                    acc = core::array::from_fn(|r| core::array::from_fn(|g| simd.load(sum(r, g))));
+                }
+                for k in (0..whole).step_by(T::LANES) {
+                    acc = add_products(simd, |p| simd.load(p.add(k)), (&a, &b), acc);
+                }
+                if whole < depth.len() {
+                    acc = add_products(simd, |p| simd.load_masked(rest, p.add(whole)), (&a, &b), acc);
+                }
+                if depth.end == p.k {
+                    let results = results.wrapping_add(block * R * stride);
+                    add_lanes(simd, acc, |r, g| results.wrapping_add(r * stride + g));
+                } else {
+                    (0..R * G).for_each(|s| simd.store(sum(s / G, s % G), acc[s / G][s % G]));
                 }
             }
-            at += T::LANES;
-        }
-        if whole < len {
-            let rest = simd.first(len - whole);
-            let x: [S::V; R] = core::array::from_fn(|r| simd.load_masked(rest, a[r].add(whole)));
-            for g in 0..G {
-                let y = simd.load_masked(rest, b[g].add(whole));
-                for r in 0..R {
-                    acc[r][g] = simd.fma(x[r], y, acc[r][g]);
-                }
-            }
-        }
-    }
-    for r in 0..R {
-        for g in 0..G {
-            sums[r * stride + g].write(acc[r][g]);
         }
     }
 }
 
-/// Lane j of the result is `Simd::sum(v[j])`: pairs of vectors are interleaved and added, log₂ LANES times.
+/// acc[r][g] + a[r]·b[g], where `load` gives the vectors.
 #[inline(always)]
-fn sum_lanes<T: Element, S: Simd<T>>(simd: S, v: [S::V; 16]) -> S::V {
-    // Interleaving reverses the bits of the order.
-    let bits = T::LANES.ilog2();
-    let mut v: [S::V; 16] = core::array::from_fn(|j| v[j.reverse_bits() >> (usize::BITS - bits) & (T::LANES - 1)]);
-    let mut count = T::LANES;
-    while count > 1 {
-        count /= 2;
-        for i in 0..count {
-            let (low, high) = simd.zip(v[2 * i], v[2 * i + 1]);
-            v[i] = simd.add(low, high);
+fn add_products<T: Element, S: Simd<T>, const R: usize, const G: usize>(
+    simd: S,
+    load: impl Fn(*const T) -> S::V,
+    (a, b): (&[*const T; R], &[*const T; G]),
+    mut acc: [[S::V; G]; R],
+) -> [[S::V; G]; R] {
+    let y: [S::V; G] = b.map(&load);
+    for r in 0..R {
+        let x = load(a[r]);
+        for g in 0..G {
+            acc[r][g] = simd.fma(x, y[g], acc[r][g]);
         }
     }
-    v[0]
+    acc
+}
+
+/// `Simd::sum(acc[r][g])` to the element `to(r, g)`, for R · G a power of two: pairs of vectors are interleaved and added,
+/// log₂ LANES times.
+///
+/// # Safety
+/// These elements are writable.
+#[inline(always)]
+unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
+    simd: S,
+    acc: [[S::V; G]; R],
+    to: impl Fn(usize, usize) -> *mut T,
+) {
+    let together = T::LANES.min(R * G);
+    // Each sum comes out as often as fewer than LANES leave room for.
+    let copies = T::LANES / together;
+    for first in (0..R * G).step_by(together) {
+        // Interleaving reverses the bits of the order.
+        let mut v: [S::V; 16] = core::array::from_fn(|q| {
+            let place = (q % T::LANES).reverse_bits() >> (usize::BITS - T::LANES.ilog2());
+            let sum = first + place / copies;
+            acc[sum / G][sum % G]
+        });
+        let mut count = T::LANES;
+        while count > 1 {
+            count /= 2;
+            for i in 0..count {
+                let (low, high) = simd.zip(v[2 * i], v[2 * i + 1]);
+                v[i] = simd.add(low, high);
+            }
+        }
+        let lanes = simd.lanes(v[0]);
+        for sum in 0..together {
+            // SAFETY: the caller's debt.
+            unsafe { *to((first + sum) / G, (first + sum) % G) = lanes[sum * copies] };
+        }
+    }
 }
