@@ -30,7 +30,7 @@ macro_rules! halves {
 
 /// The trait from a table of intrinsics: the two element types differ in their names only.
 macro_rules! simd {
-    ($t:ident, $bits:ident, $v:ident, $splat:ident, $load:ident, $store:ident, $loadm:ident, $storem:ident,
+    ($t:ident, $bits:ident, $v:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $shl:ident, $shr:ident,
      $unpacklo:ident, $unpackhi:ident, $permute:ident) => {
@@ -96,6 +96,19 @@ macro_rules! simd {
                     $storem(p, m[0], v[0]);
                     $storem(p.wrapping_add($t::LANES / 2), m[1], v[1]);
                 }
+            }
+            #[inline(always)]
+            unsafe fn store_past_caches(self, p: *mut $t, v: Self::V) {
+                // SAFETY: the caller's debt.
+                unsafe {
+                    $stream(p, v[0]);
+                    $stream(p.add(<$t>::LANES / 2), v[1]);
+                }
+            }
+            #[inline(always)]
+            fn fence(self) {
+                // SAFETY: SSE is part of x86-64.
+                unsafe { _mm_sfence() }
             }
             #[inline(always)]
             fn prefetch(self, p: *const $t) {
@@ -199,7 +212,7 @@ macro_rules! simd {
 
 #[rustfmt::skip]
 simd!(
-    f32, u32, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
+    f32, u32, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_stream_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
     _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
     _mm256_castps_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
@@ -207,7 +220,7 @@ simd!(
 );
 #[rustfmt::skip]
 simd!(
-    f64, u64, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_maskload_pd, _mm256_maskstore_pd,
+    f64, u64, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_stream_pd, _mm256_maskload_pd, _mm256_maskstore_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
     _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
     _mm256_castpd_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,

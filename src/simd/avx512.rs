@@ -18,7 +18,7 @@ static ZIP_HIGH_F64: [u64; 8] = [4, 12, 5, 13, 6, 14, 7, 15];
 
 /// The trait from a table of intrinsics: the two element types differ in their names only.
 macro_rules! simd {
-    ($t:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $loadm:ident, $storem:ident,
+    ($t:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident,
      $narrow:ident, $fma_low:ident, $widen:ident,
@@ -63,6 +63,16 @@ macro_rules! simd {
             unsafe fn store_masked(self, m: $m, p: *mut $t, v: $v) {
                 // SAFETY: token; the caller's debt.
                 unsafe { $storem(p, m, v) }
+            }
+            #[inline(always)]
+            unsafe fn store_past_caches(self, p: *mut $t, v: $v) {
+                // SAFETY: the caller's debt.
+                unsafe { $stream(p.cast(), v) }
+            }
+            #[inline(always)]
+            fn fence(self) {
+                // SAFETY: SSE is part of x86-64.
+                unsafe { _mm_sfence() }
             }
             #[inline(always)]
             fn prefetch(self, p: *const $t) {
@@ -154,7 +164,7 @@ macro_rules! simd {
 
 #[rustfmt::skip]
 simd!(
-    f32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_maskz_loadu_ps,
+    f32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
     _mm512_getmant_ps, _mm512_getexp_ps, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
@@ -162,7 +172,7 @@ simd!(
 );
 #[rustfmt::skip]
 simd!(
-    f64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_maskz_loadu_pd,
+    f64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
     _mm512_getmant_pd, _mm512_getexp_pd, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,

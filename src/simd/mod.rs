@@ -65,6 +65,19 @@ pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p[i]` is writable for each true lane `i`.
     unsafe fn store_masked(self, m: Self::M, p: *mut T, v: Self::V);
+    /// [`Simd::store`] to a line of its own that is not fetched and kept in the caches, where the machine can; the memory is
+    /// only to be read again after [`Simd::fence`].
+    ///
+    /// # Safety
+    /// `p[0..LANES]` is writable, and `p` a multiple of 64.
+    #[inline(always)]
+    unsafe fn store_past_caches(self, p: *mut T, v: Self::V) {
+        // SAFETY: the caller's debt.
+        unsafe { self.store(p, v) }
+    }
+    /// Orders what [`Simd::store_past_caches`] wrote before everything that follows.
+    #[inline(always)]
+    fn fence(self) {}
     /// Hint that the cache line of `p` will be used; any address will do.
     fn prefetch(self, p: *const T);
 

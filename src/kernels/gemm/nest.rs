@@ -76,8 +76,9 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
 unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, _: &mut [T]) {
     let &Product { n, k, b, .. } = whole;
     let panels = Panels { ptr: b.ptr, k: b.row, panel: (plan.tile.vectors * T::LANES) as isize };
-    let (space_b, scratch) = (None, None);
-    let block = Block { whole, tile: plan.tile, jc: 0, n, pc: 0, k, first: panels, rest: panels, space_b, scratch };
+    let &GemmPlan { tile, streams_c, .. } = plan;
+    let (first, rest, space_b, scratch) = (panels, panels, None, None);
+    let block = Block { whole, tile, jc: 0, n, pc: 0, k, first, rest, space_b, scratch, streams_c };
     // SAFETY: the caller's debt.
     unsafe { block.multiply(simd) }
 }
@@ -124,6 +125,7 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Gemm
                 rest: if packs_before || packs_on_the_way || is_ahead { packed } else { raw },
                 space_b: packs_on_the_way.then_some(space_b),
                 scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
+                streams_c: plan.streams_c,
             };
             // SAFETY: the caller's debt; the scratch memory holds a strip of the plan's tiles.
             unsafe { block.multiply(simd) };
@@ -157,6 +159,8 @@ struct Block<'a, T> {
     space_b: Option<*mut T>,
     /// Where strips of C are computed if C itself has no unit stride.
     scratch: Option<*mut T>,
+    /// Whether C goes past the caches, where it may.
+    streams_c: bool,
 }
 
 impl<T: Element> Block<'_, T> {
@@ -167,6 +171,13 @@ impl<T: Element> Block<'_, T> {
 
     fn is_last(&self) -> bool {
         self.pc + self.k == self.whole.k
+    }
+
+    /// Whether nothing reads C, before or after, and its rows begin on cache lines.
+    fn may_stream(&self, to: Output<T>) -> bool {
+        let starts = |address: usize| address.is_multiple_of(64);
+        let only_written = self.is_last() && self.beta() == T::ZERO && !Rest::is_needed(&self.whole.finish);
+        only_written && starts(to.ptr.addr()) && starts(to.row.unsigned_abs() * size_of::<T>())
     }
 
     /// A short chain ends before a line arrives, and rows that go through B once leave it to the hardware, which fetches
@@ -246,7 +257,12 @@ impl<T: Element> Block<'_, T> {
         };
         let mut j = panels * width;
         if panels > 0 {
-            let run: Run<T, S> = tile::select(tile, if space_b.is_some() { Kind::Packing } else { Kind::Plain });
+            let kind = match space_b {
+                Some(_) => Kind::Packing,
+                None if self.streams_c && self.may_stream(to) && tile::streams(tile) => Kind::Streaming,
+                None => Kind::Plain,
+            };
+            let run: Run<T, S> = tile::select(tile, kind);
             // SAFETY: the caller's debt.
             unsafe { run(simd, &strip) };
         }

@@ -101,6 +101,8 @@ pub(super) enum Kind {
     Low,
     /// Each row of B is stored to the packed panel when it has been loaded.
     Packing,
+    /// C goes past the caches. It begins on a 64-byte boundary, and so do its rows.
+    Streaming,
 }
 
 /// [`Kind`] as a const generic.
@@ -108,6 +110,7 @@ const PLAIN: u8 = Kind::Plain as u8;
 pub(super) const MASKED: u8 = Kind::Masked as u8;
 const LOW: u8 = Kind::Low as u8;
 const PACKING: u8 = Kind::Packing as u8;
+const STREAMING: u8 = Kind::Streaming as u8;
 
 const fn is_partial(kind: u8) -> bool {
     kind == MASKED || kind == LOW
@@ -115,6 +118,11 @@ const fn is_partial(kind: u8) -> bool {
 
 /// Rows from which tiles can pack: those that packed products use.
 pub(super) const PACKING_ROWS: usize = 4;
+
+/// Whether a tile can write past the caches: those that large products of few steps use.
+pub(super) const fn streams(tile: Tile) -> bool {
+    matches!((tile.rows, tile.vectors), (_, 4) | (2, 2) | (6, 1))
+}
 
 /// The kind of a tile of `vectors` vectors, the last of them `short` lanes short.
 pub(super) fn edge<T: Element>(vectors: usize, short: usize) -> Kind {
@@ -141,6 +149,9 @@ pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, kind: Kind) -> Run<T, S
                     }
                     ($r, $v, Kind::Packing) if const { fits(S::REGISTERS, $r, $v) && $r >= PACKING_ROWS } => {
                         call::<T, S, $r, $v, PACKING>
+                    }
+                    ($r, $v, Kind::Streaming) if const { fits(S::REGISTERS, $r, $v) && streams(Tile { rows: $r, vectors: $v }) } => {
+                        call::<T, S, $r, $v, STREAMING>
                     }
                 )*
                 _ => unreachable!("no code for {tile:?}"),
@@ -225,6 +236,9 @@ impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for T
                 c = c.wrapping_add(width);
             }
             i += R;
+        }
+        if KIND == STREAMING {
+            simd.fence();
         }
     }
 }
@@ -364,7 +378,9 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
             let c = c.offset(i as isize * c_row);
             for j in 0..V {
                 let value = if relu { Relu::value(simd, acc[i][j]) } else { acc[i][j] };
-                if is_partial(KIND) && j == V - 1 {
+                if KIND == STREAMING {
+                    simd.store_past_caches(c.add(j * T::LANES), value);
+                } else if is_partial(KIND) && j == V - 1 {
                     simd.store_masked(last, c.add(j * T::LANES), value);
                 } else {
                     simd.store(c.add(j * T::LANES), value);
