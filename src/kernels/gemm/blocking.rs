@@ -12,6 +12,13 @@ pub struct Tile {
     pub vectors: usize,
 }
 
+impl Tile {
+    /// Rows of C that are computed in scratch memory at a time: a vector of them, so that few stores bring them to C.
+    pub(super) fn scattered_rows(self) -> usize {
+        (16 / self.rows).max(1) * self.rows
+    }
+}
+
 /// What computes the elements of C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GemmPath {
@@ -118,7 +125,7 @@ impl GemmPlan {
     /// Elements of scratch memory that the plan needs: packed B, then the strip of C that is scattered.
     pub(crate) fn workspace<T: Element>(&self, p: &Product<T>) -> usize {
         let columns = self.nc.min(p.n).next_multiple_of(T::LANES);
-        self.packed_b(p) + if self.scatter { self.tile.rows * columns } else { 0 }
+        self.packed_b(p) + if self.scatter { self.tile.scattered_rows() * columns } else { 0 }
     }
 
     /// Whether the tiles read all operands where they lie, and only once.
@@ -198,9 +205,10 @@ const WIDE_TILE_ROWS: usize = 6;
 impl<T: Element> Product<T> {
     /// Whether the [`swapped`](Product::swapped) form is less work, and the path that is. Both forms give the same bits.
     fn least_work(&self) -> (bool, GemmPath) {
-        // Whole vectors where they lie: nothing is less work, and in a small product nothing by much.
-        let is_small = self.n >= T::LANES && self.k <= SMALL_DEPTH;
-        if self.c.col == 1 && self.b.col == 1 && (self.n.is_multiple_of(T::LANES) || is_small) {
+        // Whole vectors where they lie: nothing is less work, and in a small product nothing is by much where few lanes idle.
+        let idle = self.n.wrapping_neg() % T::LANES;
+        let is_small = idle <= self.n / 8 && self.k <= SMALL_DEPTH;
+        if self.c.col == 1 && self.b.col == 1 && (idle == 0 || is_small) {
             return (false, GemmPath::Tiles);
         }
         // Few long rows and columns that both lie along k: no tile gains from transposing B for them.
@@ -224,12 +232,18 @@ impl<T: Element> Product<T> {
     /// cycle per element of B that packing transposes, and one each time that an element of C is transposed through scratch memory.
     fn tile_cycles(&self) -> f64 {
         let [m, n, k] = [self.m, self.n, self.k].map(real);
-        let vectors = if self.n <= T::LANES { 1.0 } else { real(self.n.div_ceil(T::LANES / 2)) / 2.0 };
+        let (whole, rest) = (self.n / T::LANES, self.n % T::LANES);
+        let rest = match rest {
+            0 => 0.0,
+            _ if whole > 0 && rest <= T::LANES / 2 => 0.75,
+            _ => 1.0,
+        };
+        let vectors = real(whole) + rest;
         let packed = if self.b.col != 1 && self.n > 1 { k * n / 2.0 } else { 0.0 };
         // To scratch memory and back in every block of k but the first, which only writes.
         let trips = (2 * self.k.div_ceil(kc::<T>())).saturating_sub(1);
         let scattered = if self.c.col != 1 && self.n > 1 { m * n * real(trips) } else { 0.0 };
-        m * vectors * k + packed + scattered
+        m * vectors * k * (1.0 / 0.95) + packed + scattered
     }
 
     /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.9 of the peak, and the sum over

@@ -1,7 +1,7 @@
 //! Dot products: rows of A against columns of B that are both contiguous along k (X·Wᵀ, A·x), or few columns of B, copied so.
 //!
 //! ```text
-//! for each LANES columns of B, and as many rows as RESULTS holds:
+//! for each COLUMNS columns of B, and as many rows as RESULTS holds:
 //!   for each block of k:                   only where it is long, so that a few columns of B stay in L1
 //!     for each G columns:
 //!       for each R rows:                   R × G sums, all in registers
@@ -23,6 +23,8 @@ use core::ops::Range;
 
 /// Results that are gathered before they go to C.
 const RESULTS: usize = 256;
+/// Columns that are computed for all of those rows, while they are in cache; of few rows four times as many.
+const COLUMNS: usize = 16;
 /// Vectors of a row or column that a block of k goes through: four columns of them fill half of L1.
 const DEPTH: usize = 64;
 
@@ -43,10 +45,12 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
     let step = balanced(p.k.div_ceil(T::LANES), depth) * T::LANES;
     let mut j = 0;
     while j < p.n {
-        let cols = T::LANES.min(p.n - j);
+        let cols = if p.m <= 4 { 4 * COLUMNS } else { COLUMNS }.min(p.n - j);
         let mut i = 0;
         while i < p.m {
-            let rows = (RESULTS / cols / 8 * 8).min(p.m - i);
+            let rows = (RESULTS / cols).min(p.m - i);
+            // Whole blocks of rows, whatever their size.
+            let rows = if rows > 8 { rows / 8 * 8 } else { rows };
             // SAFETY: the caller's debt: rows i … i + rows of A and columns j … j + cols of B have k elements, C has as many.
             unsafe {
                 for k in (0..p.k).step_by(step) {
@@ -54,9 +58,15 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
                     block(simd, p, (i, rows), (j, cols), depth, (sums.as_mut_ptr().cast::<T>(), results));
                 }
                 for r in 0..rows {
-                    let result = simd.load_masked(simd.first(cols), results.add(r * cols));
-                    let update = Update { alpha: p.alpha, beta: p.beta, bias: p.finish.bias.at(i + r, j), relu };
-                    write::<T, S, 1, 1, MASKED>(simd, simd.first(cols), (p.c.at(i + r, j), 0), update, [[result]]);
+                    let mut q = 0;
+                    while q < cols {
+                        let (some, at) = (simd.first(cols - q), (i + r, j + q));
+                        let result = simd.load_masked(some, results.add(r * cols + q));
+                        let bias = p.finish.bias.at(at.0, at.1);
+                        let update = Update { alpha: p.alpha, beta: p.beta, bias, relu };
+                        write::<T, S, 1, 1, MASKED>(simd, some, (p.c.at(at.0, at.1), 0), update, [[result]]);
+                        q += T::LANES;
+                    }
                 }
             }
             i += rows;
@@ -85,18 +95,19 @@ unsafe fn block<T: Element, S: Simd<T>>(
         // Few rows share the loads of more columns: 4×4, 2×8, 1×8.
         let widest = (most / (1 << rows.min(most.isqrt()).ilog2())).min(8);
         let wide = 1 << (cols - q).min(widest).ilog2();
+        let across = (cols - q) / wide;
         let mut r = 0;
         while r < rows {
             let high = 1 << (rows - r).min(most / wide).ilog2();
-            let blocks = (rows - r) / high;
-            let (depth, to) = (depth.clone(), results.wrapping_add(r * cols + q));
-            let dots = Dots { p, at: (i + r, j + q), blocks, depth, sums, results: to, stride: cols };
+            let down = (rows - r) / high;
+            let (depth, to) = (&depth, results.wrapping_add(r * cols + q));
+            let dots = Dots { p, at: (i + r, j + q), blocks: (down, across), depth, sums, results: to, stride: cols };
             // SAFETY: the caller's debt.
             unsafe { select::<T, S>(high, wide)(simd, &dots) };
-            r += blocks * high;
-            sums = sums.wrapping_add(blocks * high * wide * T::LANES);
+            r += down * high;
+            sums = sums.wrapping_add(down * high * across * wide * T::LANES);
         }
-        q += wide;
+        q += across * wide;
     }
 }
 
@@ -144,14 +155,15 @@ unsafe fn call<T: Element, S: Simd<T>, const R: usize, const G: usize>(simd: S, 
     simd.call(DotsOf::<T, R, G>(dots));
 }
 
-/// `blocks` times R rows of A against G columns of B. Whoever makes one owes that they are readable over `depth` and that the
+/// A grid of blocks, each of R rows of A against G columns of B. Whoever makes one owes that they are readable over `depth` and that the
 /// buffers have room for them.
 struct Dots<'a, T> {
     p: &'a Product<T>,
     /// The first row of A and column of B.
     at: (usize, usize),
-    blocks: usize,
-    depth: Range<usize>,
+    /// One below the other, and side by side.
+    blocks: (usize, usize),
+    depth: &'a Range<usize>,
     /// Vectors of sums, between one block of k and the next.
     sums: *mut T,
     /// Of the first row and column; rows lie `stride` apart.
@@ -167,56 +179,88 @@ impl<T: Element, const R: usize, const G: usize> Kernel<T> for DotsOf<'_, T, R, 
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let Dots { p, at: (i, j), blocks, depth, sums, results, stride } = self.0;
+        let Dots { p, at: (i, j), blocks: (down, across), depth, mut sums, results, stride } = *self.0;
         let whole = depth.len() / T::LANES * T::LANES;
         let rest = simd.first(depth.len() - whole);
-        let b: [*const T; G] = core::array::from_fn(|g| p.b.at(depth.start, j + g));
-        for block in 0..*blocks {
-            let a: [*const T; R] = core::array::from_fn(|r| p.a.at(i + block * R + r, depth.start));
-            let sums = sums.wrapping_add(block * R * G * T::LANES);
-            let sum = |r, g| sums.wrapping_add((r * G + g) * T::LANES);
-            let mut acc = [[simd.splat(T::ZERO); G]; R];
-            // SAFETY: whoever made the kernel owes it.
-            unsafe {
-                if depth.start > 0 {
-                    acc = core::array::from_fn(|r| core::array::from_fn(|g| simd.load(sum(r, g))));
+        for q in 0..across {
+            let b: [*const T; G] = core::array::from_fn(|g| p.b.at(depth.start, j + q * G + g));
+            let mut to = results.wrapping_add(q * G);
+            for block in 0..down {
+                let a: [*const T; R] = core::array::from_fn(|r| p.a.at(i + block * R + r, depth.start));
+                let mut acc = [[simd.splat(T::ZERO); G]; R];
+                // SAFETY: whoever made the kernel owes it.
+                unsafe {
+                    if depth.start > 0 {
+                        for s in 0..R * G {
+                            acc[s / G][s % G] = simd.load(sums.add(s * T::LANES));
+                        }
+                    }
+                    for k in (0..whole).step_by(T::LANES) {
+                        acc = add_products(simd, None, (&a, &b), k, acc);
+                    }
+                    if whole < depth.len() {
+                        acc = add_products(simd, Some(rest), (&a, &b), whole, acc);
+                    }
+                    if depth.end == p.k {
+                        add_lanes(simd, acc, to, stride);
+                    } else {
+                        for s in 0..R * G {
+                            simd.store(sums.add(s * T::LANES), acc[s / G][s % G]);
+                        }
+                    }
                 }
-                for k in (0..whole).step_by(T::LANES) {
-                    acc = add_products(simd, |p| simd.load(p.add(k)), (&a, &b), acc);
-                }
-                if whole < depth.len() {
-                    acc = add_products(simd, |p| simd.load_masked(rest, p.add(whole)), (&a, &b), acc);
-                }
-                if depth.end == p.k {
-                    let results = results.wrapping_add(block * R * stride);
-                    add_lanes(simd, acc, |r, g| results.wrapping_add(r * stride + g));
-                } else {
-                    (0..R * G).for_each(|s| simd.store(sum(s / G, s % G), acc[s / G][s % G]));
-                }
+                sums = sums.wrapping_add(R * G * T::LANES);
+                to = to.wrapping_add(R * stride);
             }
         }
     }
 }
 
-/// acc[r][g] + a[r]·b[g], where `load` gives the vectors.
+/// acc[r][g] + a[r]·b[g], a vector of them from step `at` on, or what `some` names of it.
+///
+/// # Safety
+/// These elements are readable.
 #[inline(always)]
-fn add_products<T: Element, S: Simd<T>, const R: usize, const G: usize>(
+unsafe fn add_products<T: Element, S: Simd<T>, const R: usize, const G: usize>(
     simd: S,
-    load: impl Fn(*const T) -> S::V,
+    some: Option<S::M>,
     (a, b): (&[*const T; R], &[*const T; G]),
+    at: usize,
     mut acc: [[S::V; G]; R],
 ) -> [[S::V; G]; R] {
-    let y: [S::V; G] = b.map(&load);
-    for r in 0..R {
-        let x = load(a[r]);
+    // Loops, not closures given to others: code that is not inlined here is not code of the instruction set.
+    let mut y = [simd.splat(T::ZERO); G];
+    // SAFETY: the caller's debt.
+    unsafe {
         for g in 0..G {
-            acc[r][g] = simd.fma(x, y[g], acc[r][g]);
+            y[g] = load(simd, some, b[g].add(at));
+        }
+        for r in 0..R {
+            let x = load(simd, some, a[r].add(at));
+            for g in 0..G {
+                acc[r][g] = simd.fma(x, y[g], acc[r][g]);
+            }
         }
     }
     acc
 }
 
-/// `Simd::sum(acc[r][g])` to the element `to(r, g)`, for R · G a power of two: pairs of vectors are interleaved and added,
+/// A vector, or what `some` names of it.
+///
+/// # Safety
+/// These elements are readable.
+#[inline(always)]
+unsafe fn load<T: Element, S: Simd<T>>(simd: S, some: Option<S::M>, p: *const T) -> S::V {
+    // SAFETY: the caller's debt.
+    unsafe {
+        match some {
+            Some(some) => simd.load_masked(some, p),
+            None => simd.load(p),
+        }
+    }
+}
+
+/// `Simd::sum(acc[r][g])` to element (r, g) of `to`, for R · G a power of two: pairs of vectors are interleaved and added,
 /// log₂ LANES times.
 ///
 /// # Safety
@@ -225,7 +269,8 @@ fn add_products<T: Element, S: Simd<T>, const R: usize, const G: usize>(
 unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
     simd: S,
     acc: [[S::V; G]; R],
-    to: impl Fn(usize, usize) -> *mut T,
+    to: *mut T,
+    stride: usize,
 ) {
     let together = T::LANES.min(R * G);
     // Each sum comes out as often as fewer than LANES leave room for.
@@ -247,8 +292,9 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
         }
         let lanes = simd.lanes(v[0]);
         for sum in 0..together {
+            let (r, g) = ((first + sum) / G, (first + sum) % G);
             // SAFETY: the caller's debt.
-            unsafe { *to((first + sum) / G, (first + sum) % G) = lanes[sum * copies] };
+            unsafe { *to.add(r * stride + g) = lanes[sum * copies] };
         }
     }
 }

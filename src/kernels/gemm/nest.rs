@@ -212,9 +212,12 @@ impl<T: Element> Block<'_, T> {
         // LOOP 2: rows of A and C
         let mut i = 0;
         while i < m {
+            let packs = i == 0 && self.space_b.is_some();
             let rows = match m - i {
                 left if left <= high => left,
-                left if is_tall && (i > 0 || self.space_b.is_none()) => left / high * high,
+                _ if packs => high,
+                left if self.scratch.is_some() => min(self.tile.scattered_rows(), left / high * high),
+                left if is_tall => left / high * high,
                 _ => high,
             };
             // SAFETY: the caller's debt.

@@ -176,7 +176,9 @@ pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
             // Masks without lanes, not shorter loops: the block stays in registers.
             let (some, none, row) = (simd.first(depth), simd.first(0), simd.first(cols));
             for j in 0..T::LANES {
-                block[j] = simd.load_masked(if j < cols { some } else { none }, from.at(0, j));
+                // Even without lanes, an address beyond the operand costs hundreds of cycles where its page is not mapped.
+                let mask = if j < cols { some } else { none };
+                block[j] = simd.load_masked(mask, from.at(0, j.min(cols - 1)));
             }
             transpose_lanes(simd, &mut block);
             for p in 0..T::LANES {
