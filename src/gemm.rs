@@ -10,7 +10,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::activation::Activation;
-use crate::kernels::gemm::{Bias, Finish, GemmPlan, Nest, Operand, Output, Packing, Product};
+use crate::kernels::gemm::{Bias, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product};
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
 
@@ -94,6 +94,7 @@ fn checked<T: Element>(
         c: Output { ptr: c.as_mut_ptr(), row: c.row_stride(), col: c.col_stride() },
         finish: Finish { bias, activation: epilogue.activation, gradient },
         panels_from: None,
+        column_sums: None,
     })
 }
 
@@ -140,6 +141,51 @@ impl Exec {
         let mut product = checked(alpha, a, (b.rows(), b.cols(), operand(b)), beta, &mut c, epilogue)?;
         // SAFETY: the views' addresses were checked at construction, and the borrow of C is unique.
         unsafe { self.product(&mut product) }
+    }
+
+    /// C ← alpha·A·B + beta·C and `sums` ← 1ᵀ·B, the sum of each column of B: the gradients dW = Aᵀ·dZ and db of a layer in
+    /// one pass over dZ. On every [`Backend`] the sums are ours.
+    ///
+    /// # Errors
+    /// As [`Exec::gemm`]; [`Error::Length`] unless there is a sum for each column.
+    ///
+    /// ```
+    /// use roofline::{Exec, Mat};
+    /// let (x, dz) = (Mat::from_fn(3, 2, |i, j| (i + j) as f32), Mat::from_fn(3, 1, |i, _| i as f32));
+    /// let (mut dw, mut db) = (Mat::zeros(2, 1), [0.0]);
+    /// Exec::default().gemm_column_sums(1.0, x.as_ref().t(), dz.as_ref(), 0.0, dw.as_mut(), &mut db)?;
+    /// assert_eq!((dw.as_slice(), db), (&[5.0, 8.0][..], [3.0]));
+    /// # Ok::<(), roofline::Error>(())
+    /// ```
+    pub fn gemm_column_sums<T: Element>(
+        &self,
+        alpha: T,
+        a: MatRef<'_, T>,
+        b: MatRef<'_, T>,
+        beta: T,
+        mut c: MatMut<'_, T>,
+        sums: &mut [T],
+    ) -> Result<(), Error> {
+        let operands = (b.rows(), b.cols(), operand(b));
+        let mut product = checked(alpha, a, operands, beta, &mut c, Epilogue::default())?;
+        if sums.len() != product.n {
+            return Err(Error::Length { what: "gemm: column sums", expected: product.n, found: sums.len() });
+        }
+        let (one, whole, to) = (T::ONE, product, sums.as_mut_ptr());
+        let is_fused = self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0;
+        product.column_sums = is_fused.then_some(to);
+        // SAFETY: the views' addresses were checked at construction, the borrows of C and of the sums are unique.
+        unsafe {
+            self.planned(&mut product, |product| {
+                let plan = GemmPlan::new(product, T::registers(self.token()));
+                product.column_sums = product.column_sums.filter(|_| !plan.swapped && plan.path == GemmPath::Tiles);
+                plan
+            })?;
+            match product.column_sums {
+                Some(_) => Ok(()),
+                None => self.with_backend(Backend::Native)?.product(&mut whole.sums(&one, T::ZERO, to)),
+            }
+        }
     }
 
     /// Runs a product whose shapes agree, on the backend of this `Exec`.
@@ -223,6 +269,7 @@ impl Exec {
             c: Output { ptr: core::ptr::null_mut(), row: strides.c.0, col: strides.c.1 },
             finish: Finish::NONE,
             panels_from: None,
+            column_sums: None,
         };
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
         let parts = self.most_parts(product.work(), QUANTUM);
@@ -321,6 +368,7 @@ impl Exec {
             c: Output { ptr: c, row: rsc, col: csc },
             finish: Finish::NONE,
             panels_from: None,
+            column_sums: None,
         };
         // SAFETY: the caller's debt.
         unsafe { self.product(&mut product) }

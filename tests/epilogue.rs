@@ -1,4 +1,5 @@
-//! The gradient epilogue: to the bit, the product and then the pass over it, on every path, layout and number of threads.
+//! Epilogues beside the activation: the gradient is, to the bit, the product and then the pass over it, on every path, layout
+//! and number of threads; column sums are those of B.
 
 #[macro_use]
 mod common;
@@ -8,7 +9,12 @@ use common::strided::{Layout, Strided};
 use common::{Float, Rng, assert_mentions, execs};
 use roofline::{Activation, Epilogue, Error, Exec, Mat};
 
-both_types!(the_gradient_is_the_product_and_then_the_pass, outputs_of_another_shape_are_refused);
+both_types!(
+    the_gradient_is_the_product_and_then_the_pass,
+    outputs_of_another_shape_are_refused,
+    column_sums_are_exact_beside_any_product,
+    column_sums_of_another_length_are_refused,
+);
 
 const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh];
 
@@ -57,4 +63,43 @@ fn outputs_of_another_shape_are_refused<T: Float>() {
     assert!(matches!(error, Error::Shape { expected: (3, 4), found: (4, 3), .. }), "{error}");
     assert_mentions(&error, &["gradient", "3×4", "4×3"]);
     assert!(c.as_slice().iter().all(|&x| x == T::ONE));
+}
+
+/// Small integers, so that every sum is exact: in place, packed on the way and before, turned, as dot products, cut in parts,
+/// over several blocks of k, with nothing to multiply. The product itself has the bits that it has alone.
+fn column_sums_are_exact_beside_any_product<T: Float>() {
+    let mut rng = Rng::new(34);
+    let shapes =
+        [(9, 70, 17), (70, 10, 40), (8, 40, 200), (600, 100, 1100), (200, 300, 700), (0, 5, 3), (4, 5, 0), (1, 1, 1)];
+    for (m, n, k) in shapes {
+        for [a, b, c] in
+            [[Layout::ROWS; 3], [Layout::COLS, Layout::ROWS, Layout::ROWS], [Layout::ROWS, Layout::COLS, Layout::COLS]]
+        {
+            let a = Strided::<T>::new(a, m, k, |_, _| rng.integer());
+            let b = Strided::<T>::new(b, k, n, |_, _| rng.integer());
+            let old = Strided::<T>::new(c, m, n, |_, _| rng.integer());
+            for alpha in [T::ONE, T::ZERO] {
+                for exec in execs() {
+                    let (mut plain, mut c, mut sums) = (old.clone(), old.clone(), vec![T::CANARY; n]);
+                    exec.gemm(alpha, a.view(), b.view(), T::ONE, plain.view_mut()).unwrap();
+                    exec.region(|| {
+                        exec.gemm_column_sums(alpha, a.view(), b.view(), T::ONE, c.view_mut(), &mut sums).unwrap();
+                    });
+                    let expected = |j| (0..k).map(|p| b.get(p, j).to_f64()).sum::<f64>();
+                    let wrong = (0..n).find(|&j| sums[j].to_f64() != expected(j));
+                    assert_eq!(wrong, None, "{m}×{n}×{k} on {exec:?}: {sums:?}");
+                    assert!(row_major(&c) == row_major(&plain) && c.gaps_untouched(), "{m}×{n}×{k} on {exec:?}");
+                }
+            }
+        }
+    }
+}
+
+fn column_sums_of_another_length_are_refused<T: Float>() {
+    let (a, b) = (Mat::<T>::zeros(3, 5), Mat::<T>::zeros(5, 4));
+    let (mut c, mut sums) = (Mat::from_fn(3, 4, |_, _| T::ONE), [T::ONE; 3]);
+    let exec = Exec::default();
+    let error = exec.gemm_column_sums(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, c.as_mut(), &mut sums).unwrap_err();
+    assert_mentions(&error, &["column sums", "expected 4", "found 3"]);
+    assert!(c.as_slice().iter().chain(&sums).all(|&x| x == T::ONE), "nothing is written");
 }

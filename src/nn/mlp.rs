@@ -85,8 +85,7 @@ impl<T: Element> MlpBuilder<T> {
         }
         let buffers = layers.iter().map(|_| Mat::zeros(0, 0));
         let (a, dz) = (buffers.clone().collect(), buffers.collect());
-        let (gradients, ones) = (Mat::zeros(1, end), Mat::zeros(1, 0));
-        Ok(Mlp { gradients, parameters, a, dz, ones, rows: 0, layers, exec: self.exec })
+        Ok(Mlp { gradients: Mat::zeros(1, end), parameters, a, dz, rows: 0, layers, exec: self.exec })
     }
 }
 
@@ -126,8 +125,6 @@ pub struct Mlp<T> {
     a: Vec<Mat<T>>,
     /// dZ⁽ˡ⁾ of each layer.
     dz: Vec<Mat<T>>,
-    /// One 1 an example: it sums columns, on backends that know no stride of 0 too.
-    ones: Mat<T>,
     /// Examples in the last forward pass.
     rows: usize,
     exec: Exec,
@@ -180,11 +177,9 @@ impl<T: Element> Mlp<T> {
             let dz = rows(&here[0], m)?;
             let input = if l == 0 { x } else { rows(&self.a[l - 1], m)? };
             let gradients = self.gradients.as_mut_slice();
-            let dw = MatMut::from_slice(&mut gradients[layer.weights.clone()], layer.inputs, layer.outputs)?;
-            self.exec.gemm(T::ONE, input.t(), dz, T::ZERO, dw)?;
-            let ones = MatRef::from_slice(self.ones.as_slice(), 1, m)?;
-            let db = MatMut::from_slice(&mut gradients[layer.bias.clone()], 1, layer.outputs)?;
-            self.exec.gemm(T::ONE, ones, dz, T::ZERO, db)?;
+            let (dw, db) = gradients[..layer.bias.end].split_at_mut(layer.bias.start);
+            let dw = MatMut::from_slice(&mut dw[layer.weights.clone()], layer.inputs, layer.outputs)?;
+            self.exec.gemm_column_sums(T::ONE, input.t(), dz, T::ZERO, dw, db)?;
             if l > 0 {
                 let gradient = Some((self.layers[l - 1].activation, rows(&self.a[l - 1], m)?));
                 let epilogue = Epilogue { gradient, ..Epilogue::default() };
@@ -272,9 +267,6 @@ impl<T: Element> Mlp<T> {
 
     /// Makes room for `m` examples; allocates only where no batch was as large.
     fn reserve(&mut self, m: usize) {
-        if self.ones.cols() < m {
-            self.ones = Mat::from_fn(1, m, |_, _| T::ONE);
-        }
         for (l, layer) in self.layers.iter().enumerate() {
             if self.a[l].rows() < m {
                 self.a[l] = Mat::zeros(m, layer.outputs);

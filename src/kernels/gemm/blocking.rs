@@ -327,6 +327,7 @@ mod tests {
             c: Output { ptr: ptr::null_mut(), row, col },
             finish: Finish::NONE,
             panels_from: None,
+            column_sums: None,
         }
     }
 

@@ -144,6 +144,8 @@ pub(crate) struct Product<T> {
     /// B was packed ahead (`Packing::Ahead`): it begins at `b.ptr`, has `b.row` columns with those that fill the last panel,
     /// and this product uses those from here on.
     pub(crate) panels_from: Option<usize>,
+    /// Where the column sums of B go, 1ᵀ·B; only of a product that is not turned, on the path of tiles.
+    pub(crate) column_sums: Option<*mut T>,
 }
 
 // SAFETY: plain addresses; whoever runs a product owes that its memory may be used from the thread that does.
@@ -176,7 +178,23 @@ impl<T: Copy> Product<T> {
             panels_from: self.panels_from.map(|first| first + cols.start),
             c: Output { ptr: self.c.at(rows.start, cols.start), ..self.c },
             finish: self.finish.at(rows.start, cols.start),
+            // One part for each range of columns does it.
+            column_sums: self.column_sums.filter(|_| rows.start == 0).map(|sums| sums.wrapping_add(cols.start)),
             ..self
+        }
+    }
+
+    /// The sums of the columns of B as a product: 1ᵀ·B, with a stride of 0 in place of ones. `one` holds 1.
+    pub(crate) fn sums(&self, one: &T, zero: T, to: *mut T) -> Self {
+        Self {
+            m: 1,
+            alpha: *one,
+            a: Operand { ptr: one, row: 0, col: 0 },
+            beta: zero,
+            c: Output { ptr: to, row: 0, col: 1 },
+            finish: Finish::NONE,
+            column_sums: None,
+            ..*self
         }
     }
 }

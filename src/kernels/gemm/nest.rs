@@ -80,7 +80,10 @@ unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &
     let (first, rest, space_b, scratch) = (panels, panels, None, None);
     let block = Block { whole, tile, jc: 0, n, pc: 0, k, first, rest, space_b, scratch, streams_c };
     // SAFETY: the caller's debt.
-    unsafe { block.multiply(simd) }
+    unsafe {
+        block.multiply(simd);
+        block.sum_columns(simd);
+    }
 }
 
 /// # Safety
@@ -128,7 +131,10 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Gemm
                 streams_c: plan.streams_c,
             };
             // SAFETY: the caller's debt; the scratch memory holds a strip of the plan's tiles.
-            unsafe { block.multiply(simd) };
+            unsafe {
+                block.multiply(simd);
+                block.sum_columns(simd);
+            }
             pc += kc;
             if pc >= whole.k {
                 break;
@@ -231,6 +237,20 @@ impl<T: Element> Block<'_, T> {
                 }
             }
             i += rows;
+        }
+    }
+
+    /// The column sums of this block of B, as a product with a row of ones: one more row, over panels that are at hand.
+    ///
+    /// # Safety
+    /// As [`Block::multiply`], after it.
+    unsafe fn sum_columns<S: Simd<T>>(&self, simd: S) {
+        if let Some(to) = self.whole.column_sums {
+            let (one, tile) = (T::ONE, Tile { rows: 1, ..self.tile });
+            let whole = &self.whole.sums(&one, T::ZERO, to);
+            let sums = Block { whole, tile, first: self.rest, space_b: None, scratch: None, streams_c: false, ..*self };
+            // SAFETY: the caller's debt.
+            unsafe { sums.multiply(simd) };
         }
     }
 
