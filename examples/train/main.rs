@@ -123,7 +123,7 @@ fn check_gradients(options: &Options, data: &Dataset<f32>) -> Result<(), Box<dyn
 }
 
 fn train(options: &Options, net: &mut Mlp<f32>, data: &Data, peak: &Peak) -> Result<(), Box<dyn Error>> {
-    let mut optimizer = options.optimizer();
+    let (mut optimizer, exec) = (options.optimizer(), options.exec()?);
     let mut batches = MiniBatches::new(&data.train, options.batch_size)?;
     let style = ProgressStyle::with_template("epoch {msg} [{bar:30}] {pos}/{len}")?.progress_chars("=> ");
     println!("epoch  cost            train error  {:>4} error   samples/s  GFLOP/s  of peak", data.dev_name);
@@ -131,7 +131,8 @@ fn train(options: &Options, net: &mut Mlp<f32>, data: &Data, peak: &Peak) -> Res
         let bar = ProgressBar::new(batches.count() as u64).with_style(style.clone()).with_message(epoch.to_string());
         batches.shuffle(options.seed, epoch as u64);
         let start = Instant::now();
-        let cost = run_epoch(net, &mut optimizer, &mut batches, data.train.len(), &bar)?;
+        // One region: the threads that a step forks to stay awake for the next one.
+        let cost = exec.region(|| run_epoch(net, &mut optimizer, &mut batches, data.train.len(), &bar))?;
         let rate = Rate::new(data.train.len(), net.step_flops(), start.elapsed());
         bar.finish_and_clear();
         let error = |accuracy: f64| 100.0 * (1.0 - accuracy);
