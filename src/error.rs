@@ -1,5 +1,6 @@
 //! [`Error`]: one variant per kind of bad input, the numbers in the message.
 
+use crate::activation::Activation;
 use crate::backend::Backend;
 use crate::simd::Isa;
 use core::fmt;
@@ -81,6 +82,11 @@ pub enum Error {
         label: usize,
         /// Number of classes.
         classes: usize,
+    },
+    /// The gradient of an activation was asked for from its output, which does not determine it.
+    NoGradientFromOutput {
+        /// Which one.
+        activation: Activation,
     },
     /// Only the kernels of this crate can do it.
     NativeOnly {
@@ -164,6 +170,10 @@ impl fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} of example {index} is not below the number of classes, {classes}")
             }
+            Error::NoGradientFromOutput { activation } => write!(
+                f,
+                "the output of {activation} does not determine its gradient: keep its input, for activation_grad_inplace"
+            ),
             Error::NativeOnly { what, backend } => {
                 write!(f, "{what} runs on the backend native only, not on {backend}")
             }

@@ -33,7 +33,7 @@ pub struct Epilogue<'a, T> {
     /// Applied to every element after the bias.
     pub activation: Activation,
     /// Multiplies every element by f′(z) last, given the activation f and its outputs f(z), a matrix of the shape of C: the
-    /// step of back-propagation dZ⁽ˡ⁻¹⁾ = dZ⁽ˡ⁾·W⁽ˡ⁾ᵀ ⊙ g′(Z⁽ˡ⁻¹⁾).
+    /// step of back-propagation dZ⁽ˡ⁻¹⁾ = dZ⁽ˡ⁾·W⁽ˡ⁾ᵀ ⊙ g′(Z⁽ˡ⁻¹⁾). Only where [`Activation::output_determines_gradient`].
     pub gradient: Option<(Activation, MatRef<'a, T>)>,
 }
 
@@ -79,6 +79,9 @@ fn checked<T: Element>(
                 expected: (m, n),
                 found: (output.rows(), output.cols()),
             });
+        }
+        Some((activation, _)) if !activation.output_determines_gradient() => {
+            return Err(Error::NoGradientFromOutput { activation });
         }
         Some((activation, output)) => Some((activation, operand(output))),
         None => None,
@@ -128,7 +131,8 @@ impl Exec {
     /// C ← g(alpha·A·B + beta·C + bias): [`Exec::gemm`] with an epilogue.
     ///
     /// # Errors
-    /// [`Error::Shape`], also of the outputs for the gradient; [`Error::Length`] of the bias; what the [`Backend`] cannot do.
+    /// [`Error::Shape`], also of the outputs for the gradient; [`Error::Length`] of the bias;
+    /// [`Error::NoGradientFromOutput`]; what the [`Backend`] cannot do.
     pub fn gemm_with<T: Element>(
         &self,
         alpha: T,

@@ -20,26 +20,35 @@ impl<T: Element, F: Lanewise<T, IN, OUT>, const IN: usize, const OUT: usize> Ker
     }
 }
 
-/// eˣ.
-#[derive(Clone, Copy)]
-pub(crate) struct Exp;
+/// Elementary functions over arrays.
+macro_rules! elementary {
+    ($($(#[$doc:meta])* $name:ident: $function:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name;
 
-impl<T: Element> Lanewise<T, 1, 1> for Exp {
-    #[inline(always)]
-    fn apply<S: Simd<T>>(self, simd: S, [x]: [S::V; 1]) -> [S::V; 1] {
-        [math::exp(simd, x)]
-    }
+        impl<T: Element> Lanewise<T, 1, 1> for $name {
+            #[inline(always)]
+            fn apply<S: Simd<T>>(self, simd: S, [x]: [S::V; 1]) -> [S::V; 1] {
+                [math::$function(simd, x)]
+            }
+        }
+    )*};
 }
 
-/// ln x.
-#[derive(Clone, Copy)]
-pub(crate) struct Log;
-
-impl<T: Element> Lanewise<T, 1, 1> for Log {
-    #[inline(always)]
-    fn apply<S: Simd<T>>(self, simd: S, [x]: [S::V; 1]) -> [S::V; 1] {
-        [math::log(simd, x)]
-    }
+elementary! {
+    /// eˣ.
+    Exp: exp;
+    /// eˣ − 1.
+    ExpM1: exp_m1;
+    /// ln x.
+    Log: log;
+    /// ln(1 + x).
+    Ln1p: ln_1p;
+    /// erf x.
+    Erf: erf;
+    /// 1 − erf x.
+    Erfc: erfc;
 }
 
 /// y + alpha·x.

@@ -2,7 +2,7 @@
 
 use super::{Finish, Operand, Output};
 use crate::element::Element;
-use crate::kernels::activation::{Activation, GradientFromOutput, Relu, Sigmoid, Tanh, Value};
+use crate::kernels::activation::{Activation, GradientFromOutput, Value, with_function, with_function_from_output};
 use crate::kernels::elementwise::Sweep;
 use crate::simd::slice::Arrays;
 use crate::simd::{Kernel, Simd};
@@ -37,8 +37,7 @@ impl<T: Element> Kernel<T> for Rest<T> {
             let arrays = Arrays::in_place(unsafe { core::slice::from_raw_parts_mut(c.at(i, 0), cols) });
             match finish.activation {
                 Activation::Identity | Activation::Relu => {}
-                Activation::Sigmoid => simd.call(Sweep { arrays, f: Value(Sigmoid) }),
-                Activation::Tanh => simd.call(Sweep { arrays, f: Value(Tanh) }),
+                activation => with_function!(activation, f => simd.call(Sweep { arrays, f: Value(f) })),
             }
             if let Some((activation, output)) = finish.gradient {
                 let output = Operand { ptr: output.at(i, 0), ..output };
@@ -74,11 +73,10 @@ unsafe fn multiply_by_gradient<T: Element, S: Simd<T>>(
                 Arrays::new(len, [gathered.as_ptr(), c.cast_const()], [c])
             }
         };
-        match activation {
-            Activation::Identity => {}
-            Activation::Relu => simd.call(Sweep { arrays, f: GradientFromOutput(Relu) }),
-            Activation::Sigmoid => simd.call(Sweep { arrays, f: GradientFromOutput(Sigmoid) }),
-            Activation::Tanh => simd.call(Sweep { arrays, f: GradientFromOutput(Tanh) }),
-        }
+        with_function_from_output!(
+            activation,
+            f => simd.call(Sweep { arrays, f: GradientFromOutput(f) }),
+            unreachable!("a gradient that the output does not determine was refused")
+        );
     }
 }
