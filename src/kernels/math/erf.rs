@@ -6,116 +6,153 @@ use crate::simd::Simd;
 
 /// Coefficients and bounds of one element type.
 pub trait Constants: Sized + 'static {
-    /// P(z) = erf(√z)/√z − 1 on (0, 0.5626].
+    /// P(z) = erf(√z)/√z − 1 on (0, 1].
     const ERF_P: &'static [Self];
     /// Up to here erf is a polynomial, from here on 1 − erfc.
     const ERF_SPLIT: Self;
     /// From here on erfc x rounds to 0.
     const ERFC_HIGH: Self;
-    /// Numerator of erfcx(x) = e^x²·erfc(x) on [0, `ERFC_HIGH`].
-    const ERFCX_P: &'static [Self];
-    /// Its denominator.
-    const ERFCX_Q: &'static [Self];
+    /// k of [`Moebius`]: few bits.
+    const ERFCX_K: Self;
+    /// G(v) = (k + x)·e^x²·erfc(x), v = (x − k)/(x + k), for x in [0, `ERFC_HIGH`].
+    const ERFCX_G: &'static [Self];
 }
 
 impl Constants for f32 {
-    // Degree 5, absolute error 1.6e-9.
+    // Degree 6, absolute error 1.3e-9.
     const ERF_P: &'static [f32] = &[
         f32::from_bits(0x3e03_75d4), // 0x1.06eba8p-3
-        f32::from_bits(0xbec0_939e), // -0x1.81273cp-2
-        f32::from_bits(0x3de7_15aa), // 0x1.ce2b54p-4
-        f32::from_bits(0xbcdb_d951), // -0x1.b7b2a2p-6
-        f32::from_bits(0x3ba7_bcd5), // 0x1.4f79aap-8
-        f32::from_bits(0xba31_c1b0), // -0x1.63836p-11
+        f32::from_bits(0xbec0_93a0), // -0x1.81274p-2
+        f32::from_bits(0x3de7_16a9), // 0x1.ce2d52p-4
+        f32::from_bits(0xbcdb_ff62), // -0x1.b7fec4p-6
+        f32::from_bits(0x3baa_17f6), // 0x1.542fecp-8
+        f32::from_bits(0xba52_8cbd), // -0x1.a5197ap-11
+        f32::from_bits(0x38a6_2e5a), // 0x1.4c5cb4p-14
     ];
-    const ERF_SPLIT: f32 = 0.75;
+    const ERF_SPLIT: f32 = 1.0;
     const ERFC_HIGH: f32 = 10.2;
-    // Degrees 4 and 5, relative error 2.0e-8.
-    const ERFCX_P: &'static [f32] = &[
-        f32::from_bits(0x3f80_0000), // 0x1p0
-        f32::from_bits(0x3f9e_ad2d), // 0x1.3d5a5ap0
-        f32::from_bits(0x3f3b_a031), // 0x1.774062p-1
-        f32::from_bits(0x3e6b_5bea), // 0x1.d6b7d4p-3
-        f32::from_bits(0x3d06_df00), // 0x1.0dbep-5
-    ];
-    const ERFCX_Q: &'static [f32] = &[
-        f32::from_bits(0x3f80_0000), // 0x1p0
-        f32::from_bits(0x4017_8df6), // 0x1.2f1becp1
-        f32::from_bits(0x4019_eab4), // 0x1.33d568p1
-        f32::from_bits(0x3fa9_f5bf), // 0x1.53eb7ep0
-        f32::from_bits(0x3ed0_9840), // 0x1.a1308p-2
-        f32::from_bits(0x3d6f_0cce), // 0x1.de199cp-5
+    const ERFCX_K: f32 = 3.0;
+    // Degree 9, relative error 1.8e-8.
+    const ERFCX_G: &'static [f32] = &[
+        f32::from_bits(0x3f89_790f), // 0x1.12f21ep0
+        f32::from_bits(0xbf62_2624), // -0x1.c44c48p-1
+        f32::from_bits(0x3f17_1936), // 0x1.2e326cp-1
+        f32::from_bits(0xbe9e_f57b), // -0x1.3deaf6p-2
+        f32::from_bits(0x3df4_cab0), // 0x1.e9956p-4
+        f32::from_bits(0xbcdb_d897), // -0x1.b7b12ep-6
+        f32::from_bits(0xba9f_828d), // -0x1.3f051ap-10
+        f32::from_bits(0x3b49_b9ac), // 0x1.937358p-9
+        f32::from_bits(0xba02_d41b), // -0x1.05a836p-11
+        f32::from_bits(0xb9af_052b), // -0x1.5e0a56p-12
     ];
 }
 
 impl Constants for f64 {
-    // Degree 11, absolute error 1.2e-17.
+    // Degree 13, absolute error 1.2e-17.
     const ERF_P: &'static [f64] = &[
         f64::from_bits(0x3fc0_6eba_8214_db69), // 0x1.06eba8214db69p-3
-        f64::from_bits(0xbfd8_1274_6b03_7a0a), // -0x1.812746b037a0ap-2
-        f64::from_bits(0x3fbc_e2f2_1a04_4560), // 0x1.ce2f21a04456p-4
-        f64::from_bits(0xbf9b_82ce_3131_09ce), // -0x1.b82ce313109cep-6
-        f64::from_bits(0x3f75_65bc_d278_9c74), // 0x1.565bcd2789c74p-8
-        f64::from_bits(0xbf4c_02db_9aaf_d191), // -0x1.c02db9aafd191p-11
-        f64::from_bits(0x3f1f_9a3f_8c91_187d), // 0x1.f9a3f8c91187dp-14
-        f64::from_bits(0xbeef_4e63_3c97_adeb), // -0x1.f4e633c97adebp-17
-        f64::from_bits(0x3ebb_b1eb_3b42_54fe), // 0x1.bb1eb3b4254fep-20
-        f64::from_bits(0xbe86_b614_803b_b6d4), // -0x1.6b614803bb6d4p-23
-        f64::from_bits(0x3e53_f781_9903_4383), // 0x1.3f78199034383p-26
-        f64::from_bits(0xbe23_4504_f43e_1704), // -0x1.34504f43e1704p-29
+        f64::from_bits(0xbfd8_1274_6b03_7a02), // -0x1.812746b037a02p-2
+        f64::from_bits(0x3fbc_e2f2_1a04_3b39), // 0x1.ce2f21a043b39p-4
+        f64::from_bits(0xbf9b_82ce_312c_9046), // -0x1.b82ce312c9046p-6
+        f64::from_bits(0x3f75_65bc_d17e_7aff), // 0x1.565bcd17e7affp-8
+        f64::from_bits(0xbf4c_02db_5bf4_fdf2), // -0x1.c02db5bf4fdf2p-11
+        f64::from_bits(0x3f1f_9a35_d636_6c6d), // 0x1.f9a35d6366c6dp-14
+        f64::from_bits(0xbeef_4d6e_3d73_8020), // -0x1.f4d6e3d73802p-17
+        f64::from_bits(0x3ebb_a29d_49a8_d102), // 0x1.ba29d49a8d102p-20
+        f64::from_bits(0xbe86_2249_7fd1_3024), // -0x1.622497fd13024p-23
+        f64::from_bits(0x3e51_12a3_09b7_5740), // 0x1.112a309b7574p-26
+        f64::from_bits(0xbe1f_bbb1_6915_fba8), // -0x1.fbbb16915fba8p-30
+        f64::from_bits(0x3df4_6ec3_4a25_6823), // 0x1.46ec34a256823p-32
+        f64::from_bits(0xbdc3_737f_2ec7_e13b), // -0x1.3737f2ec7e13bp-35
     ];
-    const ERF_SPLIT: f64 = 0.75;
+    const ERF_SPLIT: f64 = 1.0;
     const ERFC_HIGH: f64 = 27.3;
-    // Degrees 9 and 10, relative error 1.1e-16.
-    const ERFCX_P: &'static [f64] = &[
-        f64::from_bits(0x3ff0_0000_0000_0000), // 0x1p0
-        f64::from_bits(0x4001_8790_8254_2dd5), // 0x1.1879082542dd5p1
-        f64::from_bits(0x4003_0068_85e8_dc79), // 0x1.3006885e8dc79p1
-        f64::from_bits(0x3ffa_2be4_fccc_6486), // 0x1.a2be4fccc6486p0
-        f64::from_bits(0x3fe8_fda4_7edc_01fd), // 0x1.8fda47edc01fdp-1
-        f64::from_bits(0x3fd1_1643_162f_e8e5), // 0x1.11643162fe8e5p-2
-        f64::from_bits(0x3fb0_ba91_9c6b_7afe), // 0x1.0ba919c6b7afep-4
-        f64::from_bits(0x3f86_b123_2a9e_95ce), // 0x1.6b1232a9e95cep-7
-        f64::from_bits(0x3f53_7f17_4599_4959), // 0x1.37f1745994959p-10
-        f64::from_bits(0x3f10_6736_1f74_f7f3), // 0x1.067361f74f7f3p-14
-    ];
-    const ERFCX_Q: &'static [f64] = &[
-        f64::from_bits(0x3ff0_0000_0000_0000), // 0x1p0
-        f64::from_bits(0x400a_8e7c_2a75_7b6c), // 0x1.a8e7c2a757b6cp1
-        f64::from_bits(0x4014_7bd6_ad35_80ba), // 0x1.47bd6ad3580bap2
-        f64::from_bits(0x4013_6313_7f76_b458), // 0x1.363137f76b458p2
-        f64::from_bits(0x4009_0260_4ff7_61f8), // 0x1.902604ff761f8p1
-        f64::from_bits(0x3ff7_0ea6_b796_c5d8), // 0x1.70ea6b796c5d8p0
-        f64::from_bits(0x3fde_e926_9ba7_0b0e), // 0x1.ee9269ba70b0ep-2
-        f64::from_bits(0x3fbd_ebc4_c664_a6b9), // 0x1.debc4c664a6b9p-4
-        f64::from_bits(0x3f94_2ac0_39c5_bea4), // 0x1.42ac039c5bea4p-6
-        f64::from_bits(0x3f61_473d_38cc_c9a5), // 0x1.1473d38ccc9a5p-9
-        f64::from_bits(0x3f1d_12e8_9007_bd31), // 0x1.d12e89007bd31p-14
+    const ERFCX_K: f64 = 3.875;
+    // Degree 21, relative error 2.6e-17.
+    const ERFCX_G: &'static [f64] = &[
+        f64::from_bits(0x3ff1_8137_f465_bbc2), // 0x1.18137f465bbc2p0
+        f64::from_bits(0xbfee_f9d7_1238_fca9), // -0x1.ef9d71238fca9p-1
+        f64::from_bits(0x3fe8_2c0f_dea1_887e), // 0x1.82c0fdea1887ep-1
+        f64::from_bits(0xbfe0_8528_bacc_8229), // -0x1.08528bacc8229p-1
+        f64::from_bits(0x3fd3_886b_3957_c87a), // 0x1.3886b3957c87ap-2
+        f64::from_bits(0xbfc3_8de7_bb4d_0919), // -0x1.38de7bb4d0919p-3
+        f64::from_bits(0x3faf_dcea_d4e0_a5be), // 0x1.fdcead4e0a5bep-5
+        f64::from_bits(0xbf93_5b78_1fcc_ffac), // -0x1.35b781fccffacp-6
+        f64::from_bits(0x3f69_e75b_1517_6fa8), // 0x1.9e75b15176fa8p-9
+        f64::from_bits(0x3f3d_0528_bbe7_66c6), // 0x1.d0528bbe766c6p-12
+        f64::from_bits(0xbf3d_a88c_edea_87f8), // -0x1.da88cedea87f8p-12
+        f64::from_bits(0x3f17_e7e5_0b3d_67ca), // 0x1.7e7e50b3d67cap-14
+        f64::from_bits(0x3efa_c3f9_50af_3bff), // 0x1.ac3f950af3bffp-16
+        f64::from_bits(0xbef1_58ee_ebea_59b2), // -0x1.158eeebea59b2p-16
+        f64::from_bits(0x3e83_69d4_5f45_48a2), // 0x1.369d45f4548a2p-23
+        f64::from_bits(0x3ec1_bbf1_0451_bd2c), // 0x1.1bbf10451bd2cp-19
+        f64::from_bits(0xbe94_b162_5fa1_7faa), // -0x1.4b1625fa17faap-22
+        f64::from_bits(0xbe91_948c_3c71_ab76), // -0x1.1948c3c71ab76p-22
+        f64::from_bits(0x3e70_6f3f_ada1_66bc), // 0x1.06f3fada166bcp-24
+        f64::from_bits(0x3e62_26b5_fad2_ea77), // 0x1.226b5fad2ea77p-25
+        f64::from_bits(0xbe3d_5cd5_b673_0eee), // -0x1.d5cd5b6730eeep-28
+        f64::from_bits(0xbe2e_95dd_cfa8_4e31), // -0x1.e95ddcfa84e31p-29
     ];
 }
 
-/// erf x = x + x·P(x²) up to ¾, from there on 1 − erfc x. There an error of x² counts little, for erfc x < 0.29.
+/// y = 1/(t + k) and v = (t − k)/(t + k) = 1 − 2k·y, which takes [0, ∞) to [−1, 1): on a half-line a polynomial in v does what
+/// a quotient of two polynomials in t would, with fewer roundings (Shepherd and Laframboise 1981, "Chebyshev approximation
+/// of (1 + 2x)exp(x²)erfc x in 0 ≤ x < ∞").
+#[derive(Clone, Copy)]
+pub(super) struct Moebius<V> {
+    pub(super) v: V,
+    pub(super) y: V,
+    pub(super) y_low: V,
+}
+
+impl<V: Copy> Moebius<V> {
+    /// v and y as sums with what their roundings lost: y changes the result by up to four times its own error.
+    #[inline(always)]
+    pub(super) fn new<T: Element, S: Simd<T, V = V>>(simd: S, t: V, k: T) -> Self {
+        let (plus, minus_two_k) = (simd.splat(k), simd.splat(-(k + k)));
+        let sum = simd.add(t, plus);
+        // Exact, for k has few bits.
+        let sum_low = simd.sub(t, simd.sub(sum, plus));
+        let y = simd.div(simd.splat(T::ONE), sum);
+        let minus_y = negate(simd, y);
+        let rest = simd.fma(minus_y, sum_low, simd.fma(minus_y, sum, simd.splat(T::ONE)));
+        let y_low = simd.mul(rest, y);
+        let v = simd.fma(minus_two_k, y_low, simd.fma(minus_two_k, y, simd.splat(T::ONE)));
+        Self { v, y, y_low }
+    }
+
+    /// x·(y + `y_low`).
+    #[inline(always)]
+    pub(super) fn times<T: Element, S: Simd<T, V = V>>(self, simd: S, x: V) -> V {
+        simd.fma(x, self.y, simd.mul(x, self.y_low))
+    }
+}
+
+/// erf x = x + x·P(x²) up to 1, from there on 1 − erfc x. There errors of x² and v count little, for erfc x < 0.16.
 #[inline(always)]
 pub(crate) fn erf<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let one = simd.splat(T::ONE);
+    let (one, k) = (simd.splat(T::ONE), simd.splat(T::ERFCX_K));
     let t = simd.min(simd.splat(T::ERFC_HIGH), simd.abs(x));
     let z = simd.mul(t, t);
     let inner = simd.fma(x, polynomial(simd, z, T::ERF_P), x);
+    let y = simd.div(one, simd.add(t, k));
+    let v = simd.mul(simd.sub(t, k), y);
     let e = exponential(simd, negate(simd, z)).value(simd);
-    let numerator = simd.mul(e, polynomial(simd, t, T::ERFCX_P));
-    let outer = simd.sub(one, simd.div(numerator, polynomial(simd, t, T::ERFCX_Q)));
+    let negative = simd.mul(simd.mul(e, y), polynomial(simd, v, T::ERFCX_G));
+    let outer = simd.sub(one, negative);
     let outer = simd.select(simd.lt(x, simd.splat(T::ZERO)), negate(simd, outer), outer);
     simd.select(simd.lt(t, simd.splat(T::ERF_SPLIT)), inner, outer)
 }
 
-/// erfc x = e^−x²·P(x)/Q(x) for x ≥ 0, 2 − erfc(−x) below; x² as a sum.
+/// erfc x = e^−x²·G(v)·y for x ≥ 0, 2 − erfc(−x) below; x² as a sum.
 #[inline(always)]
 pub(crate) fn erfc<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let t = simd.min(simd.splat(T::ERFC_HIGH), simd.abs(x));
     let square = negate(simd, simd.mul(t, t));
     let tail = negate(simd, simd.fma(t, t, square));
     let e = exponential_of_sum(simd, square, tail);
-    let numerator = simd.mul(e.mantissa(simd), polynomial(simd, t, T::ERFCX_P));
-    let upper = simd.scale(simd.div(numerator, polynomial(simd, t, T::ERFCX_Q)), e.n);
+    let moebius = Moebius::new(simd, t, T::ERFCX_K);
+    let scaled = e.mantissa_times(simd, polynomial(simd, moebius.v, T::ERFCX_G));
+    let upper = simd.scale(moebius.times(simd, scaled), e.n);
     simd.select(simd.lt(x, simd.splat(T::ZERO)), simd.sub(simd.splat(T::TWO), upper), upper)
 }

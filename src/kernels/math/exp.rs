@@ -105,18 +105,34 @@ impl<V: Copy> Exponential<V> {
         simd.add(simd.splat(T::ONE), simd.add(self.high, self.low))
     }
 
+    /// e^x·2⁻ⁿ as a sum.
+    #[inline(always)]
+    pub(super) fn mantissa_sum<T: Element, S: Simd<T, V = V>>(self, simd: S) -> (V, V) {
+        let (sum, error) = fast_two_sum(simd, simd.splat(T::ONE), self.high);
+        fast_two_sum(simd, sum, simd.add(error, self.low))
+    }
+
+    /// factor·e^x·2⁻ⁿ, without a rounding of 1 + high + low.
+    #[inline(always)]
+    pub(super) fn mantissa_times<T: Element, S: Simd<T, V = V>>(self, simd: S, factor: V) -> V {
+        simd.fma(factor, simd.add(self.high, self.low), factor)
+    }
+
     /// e^x.
     #[inline(always)]
     pub(super) fn value<T: Element, S: Simd<T, V = V>>(self, simd: S) -> V {
         simd.scale(self.mantissa(simd), self.n)
     }
 
-    /// (e^x − 1)·scale/2ⁿ where `power` is `scale` and `less` is scale·(1 − 2⁻ⁿ), both exact.
+    /// one·(e^x − 1), for power = one·2ⁿ: (power − one) + power·high + power·low.
     #[inline(always)]
-    pub(super) fn less_one<T: Element, S: Simd<T, V = V>>(self, simd: S, power: V, less: V) -> V {
+    pub(super) fn less_one<T: Element, S: Simd<T, V = V>>(self, simd: S, one: V, power: V) -> V {
+        let less = simd.sub(power, one);
+        // Exact for n ≤ DIGITS; above, `one` is partly lost.
+        let lost = simd.sub(simd.sub(power, less), one);
         // |less| ≥ |power·high|, or it is 0.
         let (sum, error) = fast_two_sum(simd, less, simd.mul(power, self.high));
-        simd.add(sum, simd.fma(self.low, power, error))
+        simd.add(sum, simd.fma(self.low, power, simd.add(error, lost)))
     }
 }
 
@@ -135,6 +151,6 @@ pub(crate) fn exp_m1<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let e = exponential(simd, inside);
     let half = simd.splat(T::HALF);
     let power = simd.scale(half, e.n);
-    let y = e.less_one(simd, power, simd.sub(power, half));
+    let y = e.less_one(simd, half, power);
     simd.select(simd.lt(simd.abs(x), simd.splat(T::EXP_M1_TINY)), x, simd.add(y, y))
 }

@@ -1,5 +1,6 @@
 //! GELU: x·Φ(x), its tanh form, and their derivatives.
 
+use super::erf::Moebius;
 use super::logistic::weighted_slope;
 use super::{Exponential, exponential_of_sum, fast_two_sum, negate, polynomial, two_product};
 use crate::element::Element;
@@ -9,18 +10,18 @@ use crate::simd::Simd;
 pub trait Constants: Sized + 'static {
     /// From here on Φ(−t)·t and Φ′(t)·t round to 0.
     const GELU_HIGH: Self;
-    /// Numerator of Φ(−t)·e^(t²/2) on [0, `GELU_HIGH`].
-    const GELU_P: &'static [Self];
-    /// Its denominator.
-    const GELU_Q: &'static [Self];
+    /// k of [`Moebius`] for GELU: few bits.
+    const GELU_K: Self;
+    /// G(v) = (k + t)·e^(t²/2)·Φ(−t), v = (t − k)/(t + k), for t in [0, `GELU_HIGH`].
+    const GELU_G: &'static [Self];
     /// The zero t₀ of (−t·Φ(−t))′.
     const SLOPE_ZERO: Self;
     /// t₀ − `SLOPE_ZERO`.
     const SLOPE_ZERO_LOW: Self;
-    /// Numerator of (Φ(−t) − t·Φ′(t))·e^(t²/2)/(t₀ − t) on [0, `GELU_HIGH`].
-    const SLOPE_P: &'static [Self];
-    /// Its denominator.
-    const SLOPE_Q: &'static [Self];
+    /// k of [`Moebius`] for the derivative.
+    const SLOPE_K: Self;
+    /// G(v) = e^(t²/2)·(Φ(−t) − t·Φ′(t))/(t₀ − t), v = (t − k)/(t + k), for t in [0, `GELU_HIGH`].
+    const SLOPE_G: &'static [Self];
     /// From here on t·σ(−2u) of the tanh form rounds to 0.
     const GELU_TANH_HIGH: Self;
     /// 2·√(2/π), so short that its difference from `GELU_TANH_A` + b·t² is exact.
@@ -37,38 +38,34 @@ pub trait Constants: Sized + 'static {
 
 impl Constants for f32 {
     const GELU_HIGH: f32 = 14.7;
-    // Degrees 4 and 5, relative error 4.1e-8.
-    const GELU_P: &'static [f32] = &[
-        f32::from_bits(0x3f00_0000), // 0x1p-1
-        f32::from_bits(0x3ee0_6705), // 0x1.c0ce0ap-2
-        f32::from_bits(0x3e3b_a031), // 0x1.774062p-3
-        f32::from_bits(0x3d26_6c89), // 0x1.4cd912p-5
-        f32::from_bits(0x3b86_df00), // 0x1.0dbep-8
-    ];
-    const GELU_Q: &'static [f32] = &[
-        f32::from_bits(0x3f80_0000), // 0x1p0
-        f32::from_bits(0x3fd6_549b), // 0x1.aca936p0
-        f32::from_bits(0x3f99_eab4), // 0x1.33d568p0
-        f32::from_bits(0x3ef0_5c13), // 0x1.e0b826p-2
-        f32::from_bits(0x3dd0_9840), // 0x1.a1308p-4
-        f32::from_bits(0x3c29_08ad), // 0x1.52115ap-7
+    const GELU_K: f32 = 3.875;
+    // Degree 9, relative error 2.7e-8.
+    const GELU_G: &'static [f32] = &[
+        f32::from_bits(0x3f40_bd59), // 0x1.817ab2p-1
+        f32::from_bits(0xbf19_2f48), // -0x1.325e9p-1
+        f32::from_bits(0x3ebd_aa5e), // 0x1.7b54bcp-2
+        f32::from_bits(0xbe2d_2d73), // -0x1.5a5ae6p-3
+        f32::from_bits(0x3d47_4cf6), // 0x1.8e99ecp-5
+        f32::from_bits(0xbb34_676b), // -0x1.68ced6p-9
+        f32::from_bits(0xbb86_7221), // -0x1.0ce442p-8
+        f32::from_bits(0x3a8b_2288), // 0x1.16451p-10
+        f32::from_bits(0x39c6_f1b8), // 0x1.8de37p-12
+        f32::from_bits(0xb84d_1e69), // -0x1.9a3cd2p-15
     ];
     const SLOPE_ZERO: f32 = f32::from_bits(0x3f40_7569); // 0x1.80ead2p-1
     const SLOPE_ZERO_LOW: f32 = f32::from_bits(0xb250_1fea); // -0x1.a03fd4p-27
-    // Degrees 4 and 4, relative error 3.5e-8.
-    const SLOPE_P: &'static [f32] = &[
-        f32::from_bits(0x3f2a_428d), // 0x1.54851ap-1
-        f32::from_bits(0x3f40_f627), // 0x1.81ec4ep-1
-        f32::from_bits(0x3ec1_9352), // 0x1.8326a4p-2
-        f32::from_bits(0x3dc4_04b3), // 0x1.880966p-4
-        f32::from_bits(0x3c2b_1cdf), // 0x1.5639bep-7
-    ];
-    const SLOPE_Q: &'static [f32] = &[
-        f32::from_bits(0x3f80_0000), // 0x1p0
-        f32::from_bits(0x3fb3_10b5), // 0x1.66216ap0
-        f32::from_bits(0x3f4b_19b3), // 0x1.963366p-1
-        f32::from_bits(0x3e61_86cc), // 0x1.c30d98p-3
-        f32::from_bits(0x3cd6_74f3), // 0x1.ace9e6p-6
+    const SLOPE_K: f32 = 3.5625;
+    // Degree 8, relative error 7.8e-9.
+    const SLOPE_G: &'static [f32] = &[
+        f32::from_bits(0x3eef_d1fe), // 0x1.dfa3fcp-2
+        f32::from_bits(0xbde1_dada), // -0x1.c3b5b4p-4
+        f32::from_bits(0x3d70_7d85), // 0x1.e0fb0ap-5
+        f32::from_bits(0xbcbb_6712), // -0x1.76ce24p-6
+        f32::from_bits(0x3bad_9fa6), // 0x1.5b3f4cp-8
+        f32::from_bits(0x382e_e509), // 0x1.5dca12p-15
+        f32::from_bits(0xb9e6_5bd8), // -0x1.ccb7bp-12
+        f32::from_bits(0x3850_de8f), // 0x1.a1bd1ep-15
+        f32::from_bits(0x382b_5601), // 0x1.56ac02p-15
     ];
     const GELU_TANH_HIGH: f32 = 10.9;
     const GELU_TANH_A: f32 = f32::from_bits(0x3fcc_4228); // 0x1.98845p0
@@ -80,58 +77,58 @@ impl Constants for f32 {
 
 impl Constants for f64 {
     const GELU_HIGH: f64 = 38.8;
-    // Degrees 9 and 10, relative error 9.7e-17.
-    const GELU_P: &'static [f64] = &[
-        f64::from_bits(0x3fe0_0000_0000_0000), // 0x1p-1
-        f64::from_bits(0x3fe8_ca5f_e349_ae9c), // 0x1.8ca5fe349ae9cp-1
-        f64::from_bits(0x3fe3_0068_85e8_dc79), // 0x1.3006885e8dc79p-1
-        f64::from_bits(0x3fd2_818a_734b_1c47), // 0x1.2818a734b1c47p-2
-        f64::from_bits(0x3fb8_fda4_7edc_01fd), // 0x1.8fda47edc01fdp-4
-        f64::from_bits(0x3f98_2a24_06ac_06ac), // 0x1.82a2406ac06acp-6
-        f64::from_bits(0x3f70_ba91_9c6b_7afe), // 0x1.0ba919c6b7afep-8
-        f64::from_bits(0x3f40_0bae_306e_9bdd), // 0x1.00bae306e9bddp-11
-        f64::from_bits(0x3f03_7f17_4599_4959), // 0x1.37f1745994959p-15
-        f64::from_bits(0x3eb7_3294_ecc6_46d5), // 0x1.73294ecc646d5p-20
-    ];
-    const GELU_Q: &'static [f64] = &[
-        f64::from_bits(0x3ff0_0000_0000_0000), // 0x1p0
-        f64::from_bits(0x4002_c741_3e99_e4cc), // 0x1.2c7413e99e4ccp1
-        f64::from_bits(0x4004_7bd6_ad35_80ba), // 0x1.47bd6ad3580bap1
-        f64::from_bits(0x3ffb_6ad9_80d0_2ce5), // 0x1.b6ad980d02ce5p0
-        f64::from_bits(0x3fe9_0260_4ff7_61f8), // 0x1.902604ff761f8p-1
-        f64::from_bits(0x3fd0_4dce_01ff_24ff), // 0x1.04dce01ff24ffp-2
-        f64::from_bits(0x3fae_e926_9ba7_0b0e), // 0x1.ee9269ba70b0ep-5
-        f64::from_bits(0x3f85_2846_3c37_3849), // 0x1.528463c373849p-7
-        f64::from_bits(0x3f54_2ac0_39c5_bea4), // 0x1.42ac039c5bea4p-10
-        f64::from_bits(0x3f18_6f67_a07d_b25d), // 0x1.86f67a07db25dp-14
-        f64::from_bits(0x3ecd_12e8_9007_bd31), // 0x1.d12e89007bd31p-19
+    const GELU_K: f64 = 6.125;
+    // Degree 21, relative error 5.4e-17.
+    const GELU_G: &'static [f64] = &[
+        f64::from_bits(0x3fe8_e666_490f_efb0), // 0x1.8e666490fefbp-1
+        f64::from_bits(0xbfe6_8af7_75c6_e37c), // -0x1.68af775c6e37cp-1
+        f64::from_bits(0x3fe2_71d4_79e2_b735), // 0x1.271d479e2b735p-1
+        f64::from_bits(0xbfdb_2d53_fb0c_7a5a), // -0x1.b2d53fb0c7a5ap-2
+        f64::from_bits(0x3fd1_ea8a_908c_658e), // 0x1.1ea8a908c658ep-2
+        f64::from_bits(0xbfc4_ee96_9abf_9750), // -0x1.4ee969abf975p-3
+        f64::from_bits(0x3fb5_565b_fedb_67c0), // 0x1.5565bfedb67cp-4
+        f64::from_bits(0xbfa2_7dab_f055_5c30), // -0x1.27dabf0555c3p-5
+        f64::from_bits(0x3f89_f05d_aa02_91e3), // 0x1.9f05daa0291e3p-7
+        f64::from_bits(0xbf6a_24f8_b4e3_8002), // -0x1.a24f8b4e38002p-9
+        f64::from_bits(0x3f35_653e_dc4d_6550), // 0x1.5653edc4d655p-12
+        f64::from_bits(0x3f24_3d66_61fd_dce0), // 0x1.43d6661fddcep-13
+        f64::from_bits(0xbf16_7f12_d7cc_c2ca), // -0x1.67f12d7ccc2cap-14
+        f64::from_bits(0x3ee9_9460_2611_1f9b), // 0x1.9946026111f9bp-17
+        f64::from_bits(0x3ed7_629a_036b_ea8a), // 0x1.7629a036bea8ap-18
+        f64::from_bits(0xbec7_d530_a14d_561b), // -0x1.7d530a14d561bp-19
+        f64::from_bits(0x3e4a_5476_85ae_0006), // 0x1.a547685ae0006p-27
+        f64::from_bits(0x3e97_7663_a779_5255), // 0x1.77663a7795255p-22
+        f64::from_bits(0xbe70_6b5e_7255_036e), // -0x1.06b5e7255036ep-24
+        f64::from_bits(0xbe64_b465_6662_d1dd), // -0x1.4b4656662d1ddp-25
+        f64::from_bits(0x3e43_bf7d_99c8_0a69), // 0x1.3bf7d99c80a69p-27
+        f64::from_bits(0x3e31_d642_d062_2772), // 0x1.1d642d0622772p-28
     ];
     const SLOPE_ZERO: f64 = f64::from_bits(0x3fe8_0ead_197f_00b4); // 0x1.80ead197f00b4p-1
     const SLOPE_ZERO_LOW: f64 = f64::from_bits(0xbc71_3e74_c58c_ada8); // -0x1.13e74c58cada8p-56
-    // Degrees 9 and 9, relative error 5.8e-17.
-    const SLOPE_P: &'static [f64] = &[
-        f64::from_bits(0x3fe5_4851_a5cc_1ec8), // 0x1.54851a5cc1ec8p-1
-        f64::from_bits(0x3ff4_0d99_c539_043a), // 0x1.40d99c539043ap0
-        f64::from_bits(0x3ff2_179f_8bb1_ae8a), // 0x1.2179f8bb1ae8ap0
-        f64::from_bits(0x3fe4_38cb_d2e0_e5ba), // 0x1.438cbd2e0e5bap-1
-        f64::from_bits(0x3fce_b0f3_4304_a9d3), // 0x1.eb0f34304a9d3p-3
-        f64::from_bits(0x3fb0_619a_552b_9cd1), // 0x1.0619a552b9cd1p-4
-        f64::from_bits(0x3f88_a4d1_30bd_28e0), // 0x1.8a4d130bd28ep-7
-        f64::from_bits(0x3f59_4cfe_2895_bb76), // 0x1.94cfe2895bb76p-10
-        f64::from_bits(0x3f20_33e1_790a_863d), // 0x1.033e1790a863dp-13
-        f64::from_bits(0x3ed3_f556_bff8_80f9), // 0x1.3f556bff880f9p-18
-    ];
-    const SLOPE_Q: &'static [f64] = &[
-        f64::from_bits(0x3ff0_0000_0000_0000), // 0x1p0
-        f64::from_bits(0x4001_335f_87b6_a0ba), // 0x1.1335f87b6a0bap1
-        f64::from_bits(0x4000_ff2e_6ccc_f0e9), // 0x1.0ff2e6cccf0e9p1
-        f64::from_bits(0x3ff4_5197_89a6_7cf7), // 0x1.4519789a67cf7p0
-        f64::from_bits(0x3fe0_3f07_b6bc_e4e9), // 0x1.03f07b6bce4e9p-1
-        f64::from_bits(0x3fc2_180f_f090_5125), // 0x1.2180ff0905125p-3
-        f64::from_bits(0x3f9c_36f4_49f0_a1d1), // 0x1.c36f449f0a1d1p-6
-        f64::from_bits(0x3f6d_e630_2363_c3a4), // 0x1.de6302363c3a4p-9
-        f64::from_bits(0x3f33_b827_909e_ff4a), // 0x1.3b827909eff4ap-12
-        f64::from_bits(0x3ee9_039b_4c5e_1f01), // 0x1.9039b4c5e1f01p-17
+    const SLOPE_K: f64 = 6.4375;
+    // Degree 20, relative error 1.4e-17.
+    const SLOPE_G: &'static [f64] = &[
+        f64::from_bits(0x3fdc_39fa_8c9e_16fb), // 0x1.c39fa8c9e16fbp-2
+        f64::from_bits(0xbfb3_2f4c_d25a_3fa7), // -0x1.32f4cd25a3fa7p-4
+        f64::from_bits(0x3fac_f208_25a7_26fa), // 0x1.cf20825a726fap-5
+        f64::from_bits(0xbfa4_2b02_8c13_f05d), // -0x1.42b028c13f05dp-5
+        f64::from_bits(0x3f99_cb3b_edde_0e3e), // 0x1.9cb3bedde0e3ep-6
+        f64::from_bits(0xbf8e_0904_7968_4113), // -0x1.e090479684113p-7
+        f64::from_bits(0x3f7f_8056_9fb2_7a66), // 0x1.f80569fb27a66p-8
+        f64::from_bits(0xbf6d_4d43_5488_78a7), // -0x1.d4d43548878a7p-9
+        f64::from_bits(0x3f57_9835_8b08_e4ae), // 0x1.798358b08e4aep-10
+        f64::from_bits(0xbf3f_811a_ca74_0324), // -0x1.f811aca740324p-12
+        f64::from_bits(0x3f1f_ab84_8a7c_9713), // 0x1.fab848a7c9713p-14
+        f64::from_bits(0xbef0_9df0_46bd_c486), // -0x1.09df046bdc486p-16
+        f64::from_bits(0xbeca_f9ba_87f4_4e2f), // -0x1.af9ba87f44e2fp-19
+        f64::from_bits(0x3ec4_7c5e_eefe_5640), // 0x1.47c5eeefe564p-19
+        f64::from_bits(0xbea1_1bb4_a9ef_02a9), // -0x1.11bb4a9ef02a9p-21
+        f64::from_bits(0xbe74_a27a_6310_642a), // -0x1.4a27a6310642ap-24
+        f64::from_bits(0x3e73_7b31_057b_da74), // 0x1.37b31057bda74p-24
+        f64::from_bits(0xbe45_0765_6313_7ec8), // -0x1.5076563137ec8p-27
+        f64::from_bits(0xbe3c_8464_11e1_34cf), // -0x1.c846411e134cfp-28
+        f64::from_bits(0x3e20_1881_63cd_6a53), // 0x1.0188163cd6a53p-29
+        f64::from_bits(0x3e08_1cdc_de81_2aa8), // 0x1.81cdcde812aa8p-31
     ];
     const GELU_TANH_HIGH: f64 = 21.8;
     const GELU_TANH_A: f64 = f64::from_bits(0x3ff9_8845_33d4_3660); // 0x1.9884533d4366p0
@@ -154,8 +151,9 @@ fn gauss<T: Element, S: Simd<T>>(simd: S, t: S::V) -> Exponential<S::V> {
 pub(crate) fn gelu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let t = simd.min(simd.splat(T::GELU_HIGH), simd.abs(x));
     let e = gauss(simd, t);
-    let numerator = simd.mul(simd.mul(e.mantissa(simd), t), polynomial(simd, t, T::GELU_P));
-    let tail = simd.scale(simd.div(numerator, polynomial(simd, t, T::GELU_Q)), e.n);
+    let moebius = Moebius::new(simd, t, T::GELU_K);
+    let scaled = e.mantissa_times(simd, simd.mul(t, polynomial(simd, moebius.v, T::GELU_G)));
+    let tail = simd.scale(moebius.times(simd, scaled), e.n);
     // −0, so that a tail of 0 leaves −0 for x < 0.
     simd.sub(simd.max(simd.splat(-T::ZERO), x), tail)
 }
@@ -167,8 +165,9 @@ pub(crate) fn gelu_derivative<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V 
     let t = simd.min(simd.splat(T::GELU_HIGH), simd.abs(x));
     let e = gauss(simd, t);
     let factor = simd.add(simd.sub(simd.splat(T::SLOPE_ZERO), t), simd.splat(T::SLOPE_ZERO_LOW));
-    let numerator = simd.mul(simd.mul(e.mantissa(simd), factor), polynomial(simd, t, T::SLOPE_P));
-    let w = simd.scale(simd.div(numerator, polynomial(simd, t, T::SLOPE_Q)), e.n);
+    let v = Moebius::new(simd, t, T::SLOPE_K).v;
+    let w = e.mantissa_times(simd, simd.mul(factor, polynomial(simd, v, T::SLOPE_G)));
+    let w = simd.scale(w, e.n);
     simd.select(simd.lt(x, simd.splat(T::ZERO)), w, simd.sub(simd.splat(T::ONE), w))
 }
 

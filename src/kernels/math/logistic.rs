@@ -1,6 +1,6 @@
 //! tanh, σ and what is made of them: SiLU, softplus, and their derivatives.
 
-use super::{Exponential, exponential, fast_two_sum, negate, polynomial};
+use super::{Exponential, divide_sums, exponential, fast_two_sum, negate, polynomial, two_product};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -64,8 +64,12 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let magnitude = simd.min(simd.splat(T::TANH_HIGH), simd.abs(x));
     let e = exponential(simd, simd.add(magnitude, magnitude));
     let power = simd.scale(one, e.n);
-    let t = e.less_one(simd, power, simd.sub(power, one));
-    let y = simd.div(t, simd.add(t, simd.splat(T::TWO)));
+    let t = e.less_one(simd, one, power);
+    let two = simd.splat(T::TWO);
+    let divisor = simd.add(t, two);
+    // Exact, t above 2 or below.
+    let divisor_low = simd.sub(t, simd.sub(divisor, two));
+    let y = divide_sums(simd, (t, zero), (divisor, divisor_low));
     let y = simd.select(simd.lt(x, zero), simd.sub(zero, y), y);
     simd.select(simd.lt(simd.abs(x), simd.splat(T::TANH_LOW)), x, y)
 }
@@ -75,21 +79,23 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
     let e = decay(simd, x).value(simd);
-    simd.div(simd.select(simd.lt(x, zero), e, one), simd.add(one, e))
+    let divisor = fast_two_sum(simd, one, e);
+    divide_sums(simd, (simd.select(simd.lt(x, zero), e, one), zero), divisor)
 }
 
 /// x·σ(x); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn silu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let one = simd.splat(T::ONE);
+    let zero = simd.splat(T::ZERO);
     let e = decay(simd, x);
-    let mantissa = e.mantissa(simd);
-    let divisor = simd.add(one, simd.scale(mantissa, e.n));
-    let negative = simd.lt(x, simd.splat(T::ZERO));
+    let (mantissa, mantissa_low) = e.mantissa_sum(simd);
+    let divisor = fast_two_sum(simd, simd.splat(T::ONE), simd.scale(mantissa, e.n));
+    let negative = simd.lt(x, zero);
     let bounded = simd.max(simd.splat(-T::LOGISTIC_HIGH), x);
-    let numerator = simd.select(negative, simd.mul(bounded, mantissa), x);
-    let n = simd.select(negative, e.n, simd.splat(T::ZERO));
-    simd.scale(simd.div(numerator, divisor), n)
+    let (product, product_low) = two_product(simd, bounded, mantissa);
+    let product_low = simd.fma(bounded, mantissa_low, product_low);
+    let numerator = (simd.select(negative, product, x), simd.select(negative, product_low, zero));
+    simd.scale(divide_sums(simd, numerator, divisor), simd.select(negative, e.n, zero))
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x| ≤ 1: the logarithm as in `log`, without an exponent to split off.

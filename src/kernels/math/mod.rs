@@ -111,3 +111,19 @@ fn two_product<T: Element, S: Simd<T>>(simd: S, a: S::V, b: S::V) -> (S::V, S::V
     let high = simd.mul(a, b);
     (high, simd.fma(a, b, negate(simd, high)))
 }
+
+/// (numerator + low)/(divisor + divisor_low), the lows below an ULP of what they belong to: the one rounding that counts is
+/// the last.
+#[inline(always)]
+fn divide_sums<T: Element, S: Simd<T>>(
+    simd: S,
+    (numerator, low): (S::V, S::V),
+    (divisor, divisor_low): (S::V, S::V),
+) -> S::V {
+    let reciprocal = simd.div(simd.splat(T::ONE), divisor);
+    let quotient = simd.mul(numerator, reciprocal);
+    let minus = negate(simd, quotient);
+    let rest = simd.fma(minus, divisor, numerator);
+    let rest = simd.fma(minus, divisor_low, simd.add(rest, low));
+    simd.fma(rest, reciprocal, quotient)
+}
