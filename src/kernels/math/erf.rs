@@ -31,19 +31,21 @@ impl Constants for f32 {
     ];
     const ERF_SPLIT: f32 = 1.0;
     const ERFC_HIGH: f32 = 10.2;
-    const ERFCX_K: f32 = 3.0;
-    // Degree 9, relative error 1.8e-8.
+    // At t = 0 the polynomial is k, just below a power of two: that rounds least where erfc x is just below 1.
+    const ERFCX_K: f32 = 2.0;
+    // Degree 10, relative error 1.8e-8.
     const ERFCX_G: &'static [f32] = &[
-        f32::from_bits(0x3f89_790f), // 0x1.12f21ep0
-        f32::from_bits(0xbf62_2624), // -0x1.c44c48p-1
-        f32::from_bits(0x3f17_1936), // 0x1.2e326cp-1
-        f32::from_bits(0xbe9e_f57b), // -0x1.3deaf6p-2
-        f32::from_bits(0x3df4_cab0), // 0x1.e9956p-4
-        f32::from_bits(0xbcdb_d897), // -0x1.b7b12ep-6
-        f32::from_bits(0xba9f_828d), // -0x1.3f051ap-10
-        f32::from_bits(0x3b49_b9ac), // 0x1.937358p-9
-        f32::from_bits(0xba02_d41b), // -0x1.05a836p-11
-        f32::from_bits(0xb9af_052b), // -0x1.5e0a56p-12
+        f32::from_bits(0x3f82_c339), // 0x1.058672p0
+        f32::from_bits(0xbf2f_e9c4), // -0x1.5fd388p-1
+        f32::from_bits(0x3e8f_16ec), // 0x1.1e2dd8p-2
+        f32::from_bits(0xbd15_4371), // -0x1.2a86e2p-5
+        f32::from_bits(0xbcb0_2c90), // -0x1.60592p-6
+        f32::from_bits(0x3bd4_16ed), // 0x1.a82ddap-8
+        f32::from_bits(0x3b48_a1dd), // 0x1.9143bap-9
+        f32::from_bits(0xba57_d973), // -0x1.afb2e6p-11
+        f32::from_bits(0xba1a_1e25), // -0x1.343c4ap-11
+        f32::from_bits(0x3825_5c98), // 0x1.4ab93p-15
+        f32::from_bits(0x3886_8b1f), // 0x1.0d163ep-14
     ];
 }
 
