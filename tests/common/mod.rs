@@ -2,8 +2,11 @@
 
 #![allow(dead_code, unused_macros, reason = "each test crate uses a part of it")]
 
+pub mod functions;
 pub mod gemm;
+pub mod oracle;
 pub mod strided;
+pub mod twofold;
 pub mod ulp;
 
 use roofline::{Element, Error, Exec, Isa};

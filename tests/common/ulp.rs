@@ -1,33 +1,26 @@
 //! Distances in units in the last place, and inputs that cover a type.
 
+use super::twofold::{Wide, exponent, times_power};
 use roofline::Element;
 
-/// A value in twice the digits of `f64`: high + low.
-pub type Pair = (f64, f64);
-
-/// |found − exact| in units in the last place of the exact value in T. Where the exact value is NaN or rounds to ∞, only the
-/// same will do.
-pub fn ulp<T: Element>(found: T, (high, low): Pair) -> f64 {
-    let nearest = T::from_f64(high).to_f64();
+/// |found − exact| in units in the last place of the exact value in T, or of 2^`floor` where that is more. Where the exact
+/// value is NaN or rounds to ∞, only the same will do; a found 0 must have the sign of the exact value.
+pub fn ulp<T: Element>(found: T, exact: Wide, floor: i32) -> f64 {
+    let nearest = T::from_f64(exact.to_f64()).to_f64();
     let found = found.to_f64();
     if nearest.is_nan() || nearest.is_infinite() {
         let same = found == nearest || found.is_nan() && nearest.is_nan();
         return if same { 0.0 } else { f64::INFINITY };
     }
-    if !found.is_finite() {
+    let Wide { value, power } = exact;
+    if !found.is_finite() || found == 0.0 && found.is_sign_negative() != value.high.is_sign_negative() {
         return f64::INFINITY;
     }
-    let (digits, min_exponent) = if T::NAME == "f32" { (23, -126) } else { (52, -1022) };
-    let exponent = if nearest == 0.0 { min_exponent } else { exponent(nearest).max(min_exponent) };
-    // Differences of neighbours are exact; scaling by a power of two in two steps is too.
-    let distance = ((found - high) - low).abs();
-    distance * 2.0_f64.powi(-exponent / 2) * 2.0_f64.powi(digits - (exponent - exponent / 2))
-}
-
-fn exponent(x: f64) -> i32 {
-    let scaled = if x.abs() < f64::MIN_POSITIVE { x * 2.0_f64.powi(64) } else { x };
-    let field = (scaled.to_bits() >> 52 & 0x7ff) as i32 - 1023;
-    if x.abs() < f64::MIN_POSITIVE { field - 64 } else { field }
+    let (digits, least) = if T::NAME == "f32" { (23, -126) } else { (52, -1022) };
+    let unit = if value.high == 0.0 { least } else { exponent(value.high) + power }.max(least).max(floor) - digits;
+    // Scaling by powers of two is exact, and so are differences of neighbours.
+    let scaled = |x: f64| times_power(x, power - unit);
+    ((times_power(found, -unit) - scaled(value.high)) - scaled(value.low)).abs()
 }
 
 /// Every `step`-th f32 by bit pattern, and the special values.

@@ -83,19 +83,18 @@ pub(crate) fn sigmoid<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     divide_sums(simd, (simd.select(simd.lt(x, zero), e, one), zero), divisor)
 }
 
-/// x·σ(x); −0 at −∞, where it is the limit.
+/// x·σ(x) = max(x, 0) − t·σ(−t) with t = |x|; −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn silu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let zero = simd.splat(T::ZERO);
-    let e = decay(simd, x);
+    let t = simd.min(simd.splat(T::LOGISTIC_HIGH), simd.abs(x));
+    let e = exponential(simd, negate(simd, t));
     let (mantissa, mantissa_low) = e.mantissa_sum(simd);
     let divisor = fast_two_sum(simd, simd.splat(T::ONE), simd.scale(mantissa, e.n));
-    let negative = simd.lt(x, zero);
-    let bounded = simd.max(simd.splat(-T::LOGISTIC_HIGH), x);
-    let (product, product_low) = two_product(simd, bounded, mantissa);
-    let product_low = simd.fma(bounded, mantissa_low, product_low);
-    let numerator = (simd.select(negative, product, x), simd.select(negative, product_low, zero));
-    simd.scale(divide_sums(simd, numerator, divisor), simd.select(negative, e.n, zero))
+    let (product, product_low) = two_product(simd, t, mantissa);
+    let product_low = simd.fma(t, mantissa_low, product_low);
+    let tail = simd.scale(divide_sums(simd, (product, product_low), divisor), e.n);
+    // −0, so that a tail of 0 leaves −0 for x < 0.
+    simd.sub(simd.max(simd.splat(-T::ZERO), x), tail)
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x| ≤ 1: the logarithm as in `log`, without an exponent to split off.
