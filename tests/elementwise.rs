@@ -1,83 +1,8 @@
-//! exp, log and axpy: greatest error in ULP, special values, and independence of position and threads.
+//! Elementary functions and axpy: special values, and independence of position and threads. Errors in ULP: `accuracy.rs`.
 
 mod common;
 
-use common::ulp::{Pair, all_f32, ulp};
 use common::{Rng, THREADS, fma_execs, sequential_execs};
-use roofline::{Element, Exec, Isa};
-
-/// Measured over all 2³² inputs of f32 on AVX-512: 0.981 and 0.840.
-const MAX_EXP_ULP: f64 = 1.0;
-const MAX_LOG_ULP: f64 = 1.0;
-/// `Portable` without FMA rounds twice.
-const MAX_UNFUSED_ULP: f64 = 4.0;
-
-fn limit(exec: &Exec, fused: f64) -> f64 {
-    if exec.isa() == Isa::Portable { MAX_UNFUSED_ULP } else { fused }
-}
-
-type Function<T> = fn(&Exec, &[T], &mut [T]) -> Result<(), roofline::Error>;
-
-fn worst<T: Element>(exec: &Exec, x: &[T], f: Function<T>, oracle: impl Fn(f64) -> Pair) -> (f64, T) {
-    let mut y = vec![T::ZERO; x.len()];
-    f(exec, x, &mut y).unwrap();
-    let errors = x.iter().zip(&y).map(|(&x, &y)| (ulp(y, oracle(x.to_f64())), x));
-    errors.fold((0.0, T::ZERO), |worst, error| if error.0 > worst.0 { error } else { worst })
-}
-
-#[test]
-fn f32_errors_stay_below_their_limits() {
-    let x = all_f32(3989);
-    for exec in sequential_execs() {
-        let (error, at) = worst(&exec, &x, |exec, x, y| exec.exp(x, y), |x| (x.exp(), 0.0));
-        assert!(error <= limit(&exec, MAX_EXP_ULP), "{exec:?} exp({at:e}) is {error} ULP off");
-        let (error, at) = worst(&exec, &x, |exec, x, y| exec.log(x, y), |x| (x.ln(), 0.0));
-        assert!(error <= limit(&exec, MAX_LOG_ULP), "{exec:?} log({at:e}) is {error} ULP off");
-    }
-}
-
-#[test]
-#[ignore = "all 2³² inputs of two functions: two minutes in release"]
-fn f32_errors_stay_below_their_limits_everywhere() {
-    let exec = Exec::sequential();
-    for first in (0..=u32::MAX).step_by(1 << 20) {
-        let x: Vec<f32> = (first..=first | 0xf_ffff).map(f32::from_bits).collect();
-        let (error, at) = worst(&exec, &x, |exec, x, y| exec.exp(x, y), |x| (x.exp(), 0.0));
-        assert!(error <= MAX_EXP_ULP, "exp({at:e}) is {error} ULP off");
-        let (error, at) = worst(&exec, &x, |exec, x, y| exec.log(x, y), |x| (x.ln(), 0.0));
-        assert!(error <= MAX_LOG_ULP, "log({at:e}) is {error} ULP off");
-    }
-}
-
-/// f64 against std, which is itself up to an ULP off: a loose bound, and the identity ln eˣ = x within it.
-#[test]
-fn f64_errors_stay_below_their_limits() {
-    let mut values = Rng::new(21);
-    let mut x: Vec<f64> = (0..100_000).map(|_| 745.0 * values.value::<f64>()).collect();
-    x.extend((0..100_000).map(|_| values.value::<f64>()));
-    x.extend([
-        0.0,
-        -0.0,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        f64::NAN,
-        709.78,
-        709.79,
-        -745.13,
-        -745.14,
-        -708.5,
-        5e-324,
-        1e-300,
-    ]);
-    for exec in sequential_execs() {
-        let bound = 1.0 + limit(&exec, MAX_EXP_ULP);
-        let (error, at) = worst(&exec, &x, |exec, x, y| exec.exp(x, y), |x| (x.exp(), 0.0));
-        assert!(error <= bound, "{exec:?} exp({at:e}) is {error} ULP off");
-        let positive: Vec<f64> = x.iter().map(|x| x.exp()).chain(x.iter().map(|x| x.abs())).collect();
-        let (error, at) = worst(&exec, &positive, |exec, x, y| exec.log(x, y), |x| (x.ln(), 0.0));
-        assert!(error <= bound, "{exec:?} log({at:e}) is {error} ULP off");
-    }
-}
 
 #[test]
 fn special_values() {
@@ -92,6 +17,21 @@ fn special_values() {
         assert!(nan.iter().all(|x| x.is_nan()));
         exec.exp(&[f64::NAN; 3], &mut nan).unwrap();
         assert!(nan.iter().all(|x| x.is_nan()));
+        exec.ln_1p(&[-1.5, f64::NEG_INFINITY, f64::NAN], &mut nan).unwrap();
+        assert!(nan.iter().all(|x| x.is_nan()));
+        let (x, mut y) = ([-0.0_f64, 5e-324, f64::NEG_INFINITY, f64::INFINITY, f64::NAN], [0.0; 5]);
+        exec.exp_m1(&x, &mut y).unwrap();
+        assert_eq!((&y[..4], y[0].is_sign_negative()), (&[-0.0, 5e-324, -1.0, f64::INFINITY][..], true));
+        assert!(y[4].is_nan());
+        exec.erf(&x, &mut y).unwrap();
+        assert_eq!((&y[..4], y[0].is_sign_negative()), (&[-0.0, 5e-324, -1.0, 1.0][..], true));
+        assert!(y[4].is_nan());
+        exec.erfc(&x, &mut y).unwrap();
+        assert_eq!(y[..4], [1.0, 1.0, 2.0, 0.0]);
+        assert!(y[4].is_nan());
+        let (x, mut y) = ([-0.0_f64, 5e-324, -1.0, f64::INFINITY], [0.0; 4]);
+        exec.ln_1p(&x, &mut y).unwrap();
+        assert_eq!((&y[..], y[0].is_sign_negative()), (&[-0.0, 5e-324, f64::NEG_INFINITY, f64::INFINITY][..], true));
     }
 }
 

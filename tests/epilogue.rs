@@ -11,12 +11,12 @@ use roofline::{Activation, Epilogue, Error, Exec, Mat};
 
 both_types!(
     the_gradient_is_the_product_and_then_the_pass,
+    every_activation_is_the_product_and_then_the_pass,
     outputs_of_another_shape_are_refused,
+    outputs_that_do_not_tell_the_gradient_are_refused,
     column_sums_are_exact_beside_any_product,
     column_sums_of_another_length_are_refused,
 );
-
-const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh];
 
 /// Tiles, several blocks of k, dot products, packed operands, scattered results; large enough to be cut.
 fn the_gradient_is_the_product_and_then_the_pass<T: Float>() {
@@ -34,7 +34,7 @@ fn the_gradient_is_the_product_and_then_the_pass<T: Float>() {
         for output_layout in if case == 0 { &Layout::ALL[..] } else { &[Layout::ROWS, Layout::COLS] } {
             let plain = Case::<T>::new(shape, layouts, &mut rng).scaled(0.5, -1.5, &mut rng);
             let output = Strided::<T>::new(*output_layout, m, n, |_, _| rng.value());
-            for activation in ACTIVATIONS {
+            for activation in Activation::ALL.into_iter().filter(|f| f.output_determines_gradient()) {
                 let y = row_major(&output);
                 for exec in execs() {
                     let mut expected = row_major(&plain.run(exec));
@@ -102,4 +102,30 @@ fn column_sums_of_another_length_are_refused<T: Float>() {
     let error = exec.gemm_column_sums(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, c.as_mut(), &mut sums).unwrap_err();
     assert_mentions(&error, &["column sums", "expected 4", "found 3"]);
     assert!(c.as_slice().iter().chain(&sums).all(|&x| x == T::ONE), "nothing is written");
+}
+
+fn every_activation_is_the_product_and_then_the_pass<T: Float>() {
+    let mut rng = Rng::new(34);
+    let (a, b) = (Mat::<T>::from_fn(9, 17, |_, _| rng.value()), Mat::<T>::from_fn(17, 70, |_, _| T::ONE));
+    for activation in Activation::ALL {
+        for exec in execs() {
+            let (mut expected, mut c) = (Mat::zeros(9, 70), Mat::zeros(9, 70));
+            exec.gemm(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, expected.as_mut()).unwrap();
+            exec.activation_inplace(activation, expected.as_mut_slice()).unwrap();
+            let epilogue = Epilogue { activation, ..Epilogue::default() };
+            exec.gemm_with(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, c.as_mut(), epilogue).unwrap();
+            assert!(c.as_slice() == expected.as_slice(), "{activation} on {exec:?}");
+        }
+    }
+}
+
+fn outputs_that_do_not_tell_the_gradient_are_refused<T: Float>() {
+    let mat = |rows, cols| Mat::<T>::from_fn(rows, cols, |_, _| T::ONE);
+    let (a, b, outputs, mut c) = (mat(3, 5), mat(5, 4), mat(3, 4), mat(3, 4));
+    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Silu] {
+        let epilogue = Epilogue { gradient: Some((activation, outputs.as_ref())), ..Epilogue::default() };
+        let result = Exec::default().gemm_with(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, c.as_mut(), epilogue);
+        assert_eq!(result, Err(Error::NoGradientFromOutput { activation }));
+    }
+    assert!(c.as_slice().iter().all(|&x| x == T::ONE));
 }
