@@ -139,14 +139,18 @@ fn worst_f64(function: &Function<f64>, x: &[f64], threads: usize) -> f64 {
 fn errors_stay_below_their_limits_everywhere_and_are_written_down() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let x = stratified_f64(1_000_000);
+    let mut failures = String::new();
     let mut table = String::from("| function | f32 | bound | f64 | bound |\n|---|---|---|---|---|\n");
     for (single, double) in functions::<f32>().iter().zip(&functions::<f64>()) {
         let worst = (worst_everywhere(single, double, threads), worst_f64(double, &x, threads));
         println!("{:16} {:.3} {:.3}", single.name, worst.0, worst.1);
         let (name, limits) = (single.name, single.limits);
         writeln!(table, "| `{name}` | {:.2} | {} | {:.2} | {} |", worst.0, limits.f32, worst.1, limits.f64).unwrap();
-        assert!(worst.0 <= limits.f32 && worst.1 <= limits.f64, "{name}: {worst:?} ULP");
+        if worst.0 > limits.f32 || worst.1 > limits.f64 {
+            writeln!(failures, "{name}: {worst:?} ULP").unwrap();
+        }
     }
+    assert!(failures.is_empty(), "\n{failures}");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/accuracy.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (before, after) = (text.find("| function").unwrap(), text.rfind("|\n").unwrap() + 2);

@@ -154,7 +154,9 @@ pub(crate) fn erfc<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let tail = negate(simd, simd.fma(t, t, square));
     let e = exponential_of_sum(simd, square, tail);
     let moebius = Moebius::new(simd, t, T::ERFCX_K);
-    let scaled = e.mantissa_times(simd, polynomial(simd, moebius.v, T::ERFCX_G));
-    let upper = simd.scale(moebius.times(simd, scaled), e.n);
+    // Three factors, of which the polynomial alone is rounded before the last product.
+    let (scaled, low) = e.mantissa_times_exactly(simd, polynomial(simd, moebius.v, T::ERFCX_G));
+    let upper = simd.fma(scaled, moebius.y, simd.fma(scaled, moebius.y_low, simd.mul(low, moebius.y)));
+    let upper = simd.scale(upper, e.n);
     simd.select(simd.lt(x, simd.splat(T::ZERO)), simd.sub(simd.splat(T::TWO), upper), upper)
 }

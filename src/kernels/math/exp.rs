@@ -118,6 +118,16 @@ impl<V: Copy> Exponential<V> {
         simd.fma(factor, simd.add(self.high, self.low), factor)
     }
 
+    /// factor·e^x·2⁻ⁿ as a sum.
+    #[inline(always)]
+    pub(super) fn mantissa_times_exactly<T: Element, S: Simd<T, V = V>>(self, simd: S, factor: V) -> (V, V) {
+        let (p, p_low) = fast_two_sum(simd, self.high, self.low);
+        let product = simd.fma(factor, p, factor);
+        // The difference is exact, for 0.7 < 1 + p < 1.5.
+        let low = simd.fma(factor, p, simd.sub(factor, product));
+        (product, simd.fma(factor, p_low, low))
+    }
+
     /// e^x.
     #[inline(always)]
     pub(super) fn value<T: Element, S: Simd<T, V = V>>(self, simd: S) -> V {
