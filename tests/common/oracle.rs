@@ -2,10 +2,11 @@
 //! holds them to naive ones in as many digits as these need.
 
 use super::twofold::{LN_2, Twofold, Wide, twofold};
+use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-const TWO_BY_ROOT_PI: Twofold = twofold(1.1283791670955126, 1.533545961316588e-17);
+const TWO_BY_ROOT_PI: Twofold = twofold(FRAC_2_SQRT_PI, 1.533545961316588e-17);
 const ONE_BY_ROOT_PI: Twofold = twofold(0.5641895835477563, 7.66772980658294e-18);
-const ONE_BY_ROOT_2: Twofold = twofold(0.7071067811865476, -4.833646656726457e-17);
+const ONE_BY_ROOT_2: Twofold = twofold(FRAC_1_SQRT_2, -4.833646656726457e-17);
 const ONE_BY_ROOT_2_PI: Twofold = twofold(0.3989422804014327, -2.49232720227773e-17);
 /// 2·√(2/π), and 0.044715 times that.
 const TANH_A: Twofold = twofold(1.5957691216057308, -9.96930880911092e-17);
@@ -221,7 +222,8 @@ pub fn gelu_tanh(x: f64) -> Wide {
 }
 
 pub fn gelu_tanh_grad(x: f64) -> Wide {
-    let slope = TANH_A + TANH_B * tf(3.0 * x.abs().min(1e3)) * tf(x.abs().min(1e3));
+    let near = tf(x.abs().min(1e3));
+    let slope = TANH_A + TANH_B * tf(3.0) * near * near;
     if x.abs() > 1e3 {
         return Wide::from(if x < 0.0 { -0.0 } else { 1.0 });
     }

@@ -14,7 +14,7 @@ pub const fn twofold(high: f64, low: f64) -> Twofold {
     Twofold { high, low }
 }
 
-pub const LN_2: Twofold = twofold(0.6931471805599453, 2.3190468138462996e-17);
+pub const LN_2: Twofold = twofold(core::f64::consts::LN_2, 2.3190468138462996e-17);
 
 /// high + low for |a| ≥ |b|.
 fn normalised(a: f64, b: f64) -> Twofold {

@@ -69,31 +69,34 @@ impl Constants for f64 {
     ];
     const ERF_SPLIT: f64 = 1.0;
     const ERFC_HIGH: f64 = 27.3;
-    const ERFCX_K: f64 = 3.875;
-    // Degree 21, relative error 2.6e-17.
+    const ERFCX_K: f64 = 2.0;
+    // Degree 24, relative error 5.6e-17.
     const ERFCX_G: &'static [f64] = &[
-        f64::from_bits(0x3ff1_8137_f465_bbc2), // 0x1.18137f465bbc2p0
-        f64::from_bits(0xbfee_f9d7_1238_fca9), // -0x1.ef9d71238fca9p-1
-        f64::from_bits(0x3fe8_2c0f_dea1_887e), // 0x1.82c0fdea1887ep-1
-        f64::from_bits(0xbfe0_8528_bacc_8229), // -0x1.08528bacc8229p-1
-        f64::from_bits(0x3fd3_886b_3957_c87a), // 0x1.3886b3957c87ap-2
-        f64::from_bits(0xbfc3_8de7_bb4d_0919), // -0x1.38de7bb4d0919p-3
-        f64::from_bits(0x3faf_dcea_d4e0_a5be), // 0x1.fdcead4e0a5bep-5
-        f64::from_bits(0xbf93_5b78_1fcc_ffac), // -0x1.35b781fccffacp-6
-        f64::from_bits(0x3f69_e75b_1517_6fa8), // 0x1.9e75b15176fa8p-9
-        f64::from_bits(0x3f3d_0528_bbe7_66c6), // 0x1.d0528bbe766c6p-12
-        f64::from_bits(0xbf3d_a88c_edea_87f8), // -0x1.da88cedea87f8p-12
-        f64::from_bits(0x3f17_e7e5_0b3d_67ca), // 0x1.7e7e50b3d67cap-14
-        f64::from_bits(0x3efa_c3f9_50af_3bff), // 0x1.ac3f950af3bffp-16
-        f64::from_bits(0xbef1_58ee_ebea_59b2), // -0x1.158eeebea59b2p-16
-        f64::from_bits(0x3e83_69d4_5f45_48a2), // 0x1.369d45f4548a2p-23
-        f64::from_bits(0x3ec1_bbf1_0451_bd2c), // 0x1.1bbf10451bd2cp-19
-        f64::from_bits(0xbe94_b162_5fa1_7faa), // -0x1.4b1625fa17faap-22
-        f64::from_bits(0xbe91_948c_3c71_ab76), // -0x1.1948c3c71ab76p-22
-        f64::from_bits(0x3e70_6f3f_ada1_66bc), // 0x1.06f3fada166bcp-24
-        f64::from_bits(0x3e62_26b5_fad2_ea77), // 0x1.226b5fad2ea77p-25
-        f64::from_bits(0xbe3d_5cd5_b673_0eee), // -0x1.d5cd5b6730eeep-28
-        f64::from_bits(0xbe2e_95dd_cfa8_4e31), // -0x1.e95ddcfa84e31p-29
+        f64::from_bits(0x3ff0_5867_1b52_c776), // 0x1.058671b52c776p0
+        f64::from_bits(0xbfe5_fd38_6754_effa), // -0x1.5fd386754effap-1
+        f64::from_bits(0x3fd1_e2de_ea6b_10f0), // 0x1.1e2deea6b10fp-2
+        f64::from_bits(0xbfa2_a88e_6107_ca5d), // -0x1.2a88e6107ca5dp-5
+        f64::from_bits(0xbf96_06e4_1550_af20), // -0x1.606e41550af2p-6
+        f64::from_bits(0x3f7a_89ea_ff7a_16fb), // 0x1.a89eaff7a16fbp-8
+        f64::from_bits(0x3f69_517b_b59d_404e), // 0x1.9517bb59d404ep-9
+        f64::from_bits(0xbf4b_6fbf_92fa_9f80), // -0x1.b6fbf92fa9f8p-11
+        f64::from_bits(0xbf45_ba43_3f34_509b), // -0x1.5ba433f34509bp-11
+        f64::from_bits(0x3f02_053d_424b_0efe), // 0x1.2053d424b0efep-15
+        f64::from_bits(0x3f22_ef9a_a40c_78b9), // 0x1.2ef9aa40c78b9p-13
+        f64::from_bits(0x3f01_e77b_a3bc_aca8), // 0x1.1e77ba3bcaca8p-15
+        f64::from_bits(0xbef6_bee9_0937_c0cd), // -0x1.6bee90937c0cdp-16
+        f64::from_bits(0xbef0_e81d_9c80_944b), // -0x1.0e81d9c80944bp-16
+        f64::from_bits(0xbeb3_1c04_ae4d_ea06), // -0x1.31c04ae4dea06p-20
+        f64::from_bits(0x3ece_9d92_dead_39c7), // 0x1.e9d92dead39c7p-19
+        f64::from_bits(0x3ec1_0bce_766b_634b), // 0x1.10bce766b634bp-19
+        f64::from_bits(0xbe39_9d00_54ba_9d84), // -0x1.99d0054ba9d84p-28
+        f64::from_bits(0xbea4_bea0_4227_1d7e), // -0x1.4bea042271d7ep-21
+        f64::from_bits(0xbe95_6c92_62a5_6773), // -0x1.56c9262a56773p-22
+        f64::from_bits(0x3e68_f4d7_a8cb_8eea), // 0x1.8f4d7a8cb8eeap-25
+        f64::from_bits(0x3e7d_f992_8477_a528), // 0x1.df9928477a528p-24
+        f64::from_bits(0x3e59_b0c9_8014_ff18), // 0x1.9b0c98014ff18p-26
+        f64::from_bits(0xbe4f_edf4_1cfa_dd09), // -0x1.fedf41cfadd09p-27
+        f64::from_bits(0xbe39_1bdf_ad8e_6690), // -0x1.91bdfad8e669p-28
     ];
 }
 

@@ -38,19 +38,21 @@ pub trait Constants: Sized + 'static {
 
 impl Constants for f32 {
     const GELU_HIGH: f32 = 14.7;
-    const GELU_K: f32 = 3.875;
-    // Degree 9, relative error 2.7e-8.
+    const GELU_K: f32 = 1.9375;
+    // Degree 11, relative error 2.0e-8.
     const GELU_G: &'static [f32] = &[
-        f32::from_bits(0x3f40_bd59), // 0x1.817ab2p-1
-        f32::from_bits(0xbf19_2f48), // -0x1.325e9p-1
-        f32::from_bits(0x3ebd_aa5e), // 0x1.7b54bcp-2
-        f32::from_bits(0xbe2d_2d73), // -0x1.5a5ae6p-3
-        f32::from_bits(0x3d47_4cf6), // 0x1.8e99ecp-5
-        f32::from_bits(0xbb34_676b), // -0x1.68ced6p-9
-        f32::from_bits(0xbb86_7221), // -0x1.0ce442p-8
-        f32::from_bits(0x3a8b_2288), // 0x1.16451p-10
-        f32::from_bits(0x39c6_f1b8), // 0x1.8de37p-12
-        f32::from_bits(0xb84d_1e69), // -0x1.9a3cd2p-15
+        f32::from_bits(0x3f2a_bb30), // 0x1.55766p-1
+        f32::from_bits(0xbea1_f860), // -0x1.43f0cp-2
+        f32::from_bits(0x3c86_4e7c), // 0x1.0c9cf8p-6
+        f32::from_bits(0x3d18_2588), // 0x1.304b1p-5
+        f32::from_bits(0x3b1c_44be), // 0x1.38897cp-9
+        f32::from_bits(0xbbcf_cd79), // -0x1.9f9af2p-8
+        f32::from_bits(0xbb2b_2884), // -0x1.565108p-9
+        f32::from_bits(0x39f6_476b), // 0x1.ec8ed6p-12
+        f32::from_bits(0x3a67_7dba), // 0x1.cefb74p-11
+        f32::from_bits(0x397d_2282), // 0x1.fa4504p-13
+        f32::from_bits(0xb8fd_71ac), // -0x1.fae358p-14
+        f32::from_bits(0xb88e_9ad4), // -0x1.1d35a8p-14
     ];
     const SLOPE_ZERO: f32 = f32::from_bits(0x3f40_7569); // 0x1.80ead2p-1
     const SLOPE_ZERO_LOW: f32 = f32::from_bits(0xb250_1fea); // -0x1.a03fd4p-27
@@ -77,31 +79,33 @@ impl Constants for f32 {
 
 impl Constants for f64 {
     const GELU_HIGH: f64 = 38.8;
-    const GELU_K: f64 = 6.125;
-    // Degree 21, relative error 5.4e-17.
+    const GELU_K: f64 = 3.9375;
+    // Degree 23, relative error 2.0e-17.
     const GELU_G: &'static [f64] = &[
-        f64::from_bits(0x3fe8_e666_490f_efb0), // 0x1.8e666490fefbp-1
-        f64::from_bits(0xbfe6_8af7_75c6_e37c), // -0x1.68af775c6e37cp-1
-        f64::from_bits(0x3fe2_71d4_79e2_b735), // 0x1.271d479e2b735p-1
-        f64::from_bits(0xbfdb_2d53_fb0c_7a5a), // -0x1.b2d53fb0c7a5ap-2
-        f64::from_bits(0x3fd1_ea8a_908c_658e), // 0x1.1ea8a908c658ep-2
-        f64::from_bits(0xbfc4_ee96_9abf_9750), // -0x1.4ee969abf975p-3
-        f64::from_bits(0x3fb5_565b_fedb_67c0), // 0x1.5565bfedb67cp-4
-        f64::from_bits(0xbfa2_7dab_f055_5c30), // -0x1.27dabf0555c3p-5
-        f64::from_bits(0x3f89_f05d_aa02_91e3), // 0x1.9f05daa0291e3p-7
-        f64::from_bits(0xbf6a_24f8_b4e3_8002), // -0x1.a24f8b4e38002p-9
-        f64::from_bits(0x3f35_653e_dc4d_6550), // 0x1.5653edc4d655p-12
-        f64::from_bits(0x3f24_3d66_61fd_dce0), // 0x1.43d6661fddcep-13
-        f64::from_bits(0xbf16_7f12_d7cc_c2ca), // -0x1.67f12d7ccc2cap-14
-        f64::from_bits(0x3ee9_9460_2611_1f9b), // 0x1.9946026111f9bp-17
-        f64::from_bits(0x3ed7_629a_036b_ea8a), // 0x1.7629a036bea8ap-18
-        f64::from_bits(0xbec7_d530_a14d_561b), // -0x1.7d530a14d561bp-19
-        f64::from_bits(0x3e4a_5476_85ae_0006), // 0x1.a547685ae0006p-27
-        f64::from_bits(0x3e97_7663_a779_5255), // 0x1.77663a7795255p-22
-        f64::from_bits(0xbe70_6b5e_7255_036e), // -0x1.06b5e7255036ep-24
-        f64::from_bits(0xbe64_b465_6662_d1dd), // -0x1.4b4656662d1ddp-25
-        f64::from_bits(0x3e43_bf7d_99c8_0a69), // 0x1.3bf7d99c80a69p-27
-        f64::from_bits(0x3e31_d642_d062_2772), // 0x1.1d642d0622772p-28
+        f64::from_bits(0x3fe8_21ac_fbf5_28d2), // 0x1.821acfbf528d2p-1
+        f64::from_bits(0xbfe3_4d8e_f87d_379c), // -0x1.34d8ef87d379cp-1
+        f64::from_bits(0x3fd8_3fb4_cdad_f564), // 0x1.83fb4cdadf564p-2
+        f64::from_bits(0xbfc6_c3b5_dd50_c48f), // -0x1.6c3b5dd50c48fp-3
+        f64::from_bits(0x3fab_e15c_26e4_cc2b), // 0x1.be15c26e4cc2bp-5
+        f64::from_bits(0xbf74_b709_d9f0_67e3), // -0x1.4b709d9f067e3p-8
+        f64::from_bits(0xbf6f_62b5_c627_c5ae), // -0x1.f62b5c627c5aep-9
+        f64::from_bits(0x3f57_042a_dd71_7ecc), // 0x1.7042add717eccp-10
+        f64::from_bits(0x3f2f_e8d1_ab99_5681), // 0x1.fe8d1ab995681p-13
+        f64::from_bits(0xbf2c_2b6d_9701_0a27), // -0x1.c2b6d97010a27p-13
+        f64::from_bits(0xbef7_831f_64b1_381b), // -0x1.7831f64b1381bp-16
+        f64::from_bits(0x3f01_97ff_684d_65a1), // 0x1.197ff684d65a1p-15
+        f64::from_bits(0x3ed3_11a6_1463_cd13), // 0x1.311a61463cd13p-18
+        f64::from_bits(0xbed7_0a7e_9f0b_6e9e), // -0x1.70a7e9f0b6e9ep-18
+        f64::from_bits(0xbeb6_ed42_7584_22fe), // -0x1.6ed42758422fep-20
+        f64::from_bits(0x3eac_a58c_d0ae_1af2), // 0x1.ca58cd0ae1af2p-21
+        f64::from_bits(0x3e9b_2abc_be4a_1687), // 0x1.b2abcbe4a1687p-22
+        f64::from_bits(0xbe79_fd95_07bc_9459), // -0x1.9fd9507bc9459p-24
+        f64::from_bits(0xbe7b_b9da_5e69_4f73), // -0x1.bb9da5e694f73p-24
+        f64::from_bits(0xbe21_d1ce_ca77_de0e), // -0x1.1d1ceca77de0ep-29
+        f64::from_bits(0x3e55_87f0_b402_f405), // 0x1.587f0b402f405p-26
+        f64::from_bits(0x3e32_b421_246f_6b53), // 0x1.2b421246f6b53p-28
+        f64::from_bits(0xbe22_c1bf_cf36_2bb0), // -0x1.2c1bfcf362bbp-29
+        f64::from_bits(0xbe0c_164e_8d97_b0a2), // -0x1.c164e8d97b0a2p-31
     ];
     const SLOPE_ZERO: f64 = f64::from_bits(0x3fe8_0ead_197f_00b4); // 0x1.80ead197f00b4p-1
     const SLOPE_ZERO_LOW: f64 = f64::from_bits(0xbc71_3e74_c58c_ada8); // -0x1.13e74c58cada8p-56

@@ -155,8 +155,12 @@ pub(super) fn weighted_slope<T: Element, S: Simd<T>>(
     // 1 + e − slope: what 1 + e loses is what counts beside the zero.
     let (sum, error) = fast_two_sum(simd, one, value);
     let sum = simd.add(simd.sub(sum, slope), simd.sub(error, rest));
-    let square = simd.fma(value, simd.add(value, simd.splat(T::TWO)), one);
-    let w = simd.div(simd.mul(mantissa, sum), square);
+    // (1 + e)² = 1 + e·(2 + e), as a sum; 1 − square is exact.
+    let two = simd.splat(T::TWO);
+    let (factor, factor_low) = fast_two_sum(simd, two, value);
+    let square = simd.fma(value, factor, one);
+    let square_low = simd.fma(value, factor_low, simd.fma(value, factor, simd.sub(one, square)));
+    let w = divide_sums(simd, e.mantissa_times_exactly(simd, sum), (square, square_low));
     let negative = simd.lt(x, zero);
     let w = simd.scale(w, e.n);
     simd.select(negative, w, simd.sub(one, w))
