@@ -163,7 +163,7 @@ impl<T: Element> Mlp<T> {
     ///
     /// # Errors
     /// [`Error::Shape`] unless `x` has the shape that [`Mlp::forward`] was given; [`Error::Length`], [`Error::Label`] of the
-    /// labels.
+    /// labels; [`Error::NoGradientFromOutput`] for a hidden layer whose output does not tell its gradient.
     pub fn backward(&mut self, x: MatRef<'_, T>, labels: &[usize]) -> Result<f64, Error> {
         let m = self.rows;
         if x.rows() != m {

@@ -105,7 +105,8 @@ pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
     fn lt(self, a: Self::V, b: Self::V) -> Self::M;
     /// `t` where `m`, else `f`.
     fn select(self, m: Self::M, t: Self::V, f: Self::V) -> Self::V;
-    /// v · 2ⁿ, rounded once. `n` holds integers of magnitude ≤ 192 (`f32`) or 1536 (`f64`), and |v| is within [¼, 4].
+    /// v · 2ⁿ, rounded once. `n` holds integers of magnitude ≤ 192 (`f32`) or 1536 (`f64`), and v is 0, or n is 0, or
+    /// v · 2^(n/2) is a normal number, as where |v| is within [¼, 128].
     fn scale(self, v: Self::V, n: Self::V) -> Self::V;
     /// (m, e) with v = m · 2ᵉ and 1 ≤ m < 2, for positive normal v; e as a float.
     fn split(self, v: Self::V) -> (Self::V, Self::V);
