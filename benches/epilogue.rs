@@ -49,12 +49,15 @@ fn table<T: Element>() {
                 .for_each(|row| row.iter_mut().zip(&bias).for_each(|(x, &b)| *x = *x + b));
         };
         line("bias", n, |exec, c| run(exec, c, Epilogue { bias: Some(&bias), ..Epilogue::default() }), add_bias);
-        for activation in [Activation::Relu, Activation::Sigmoid, Activation::Tanh] {
+        for activation in Activation::ALL.into_iter().filter(|&f| f != Activation::Identity) {
             let epilogue = Epilogue { activation, ..Epilogue::default() };
             let pass = |exec: &Exec, c: &mut Mat<T>| {
                 exec.activation_inplace(activation, c.as_mut_slice()).expect("any slice");
             };
             line(&format!("{activation:?}"), n, |exec, c| run(exec, c, epilogue), pass);
+            if !activation.output_determines_gradient() {
+                continue;
+            }
             let epilogue = Epilogue { gradient: Some((activation, outputs.as_ref())), ..Epilogue::default() };
             let pass = |exec: &Exec, c: &mut Mat<T>| {
                 exec.activation_grad_from_output_inplace(activation, outputs.as_slice(), c.as_mut_slice())

@@ -51,6 +51,17 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
         }
     }
 
+    /// The arrays that lie so many elements further on.
+    ///
+    /// # Safety
+    /// As [`Arrays::new`], for those.
+    pub(crate) unsafe fn shifted(self, inputs: [isize; IN], outputs: [isize; OUT]) -> Self {
+        let (mut from, mut to) = (self.inputs, self.outputs);
+        (0..IN).for_each(|i| from[i] = from[i].wrapping_offset(inputs[i]));
+        (0..OUT).for_each(|o| to[o] = to[o].wrapping_offset(outputs[o]));
+        Self { len: self.len, inputs: from, outputs: to }
+    }
+
     /// outputs[i] = f(inputs[i]) for every element.
     #[inline(always)]
     pub(crate) fn apply<S: Simd<T>>(self, simd: S, f: impl Lanewise<T, IN, OUT>) {

@@ -4,7 +4,7 @@ use super::{Finish, Operand, Output};
 use crate::element::Element;
 use crate::kernels::activation::{Activation, GradientFromOutput, Value, with_function, with_function_from_output};
 use crate::kernels::elementwise::Sweep;
-use crate::simd::slice::Arrays;
+use crate::simd::slice::{Arrays, Lanewise};
 use crate::simd::{Kernel, Simd};
 
 /// Elements of an output without unit stride that are gathered at a time.
@@ -31,29 +31,70 @@ impl<T: Element> Kernel<T> for Rest<T> {
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let Self { finish, c, rows, cols } = self;
-        for i in 0..rows {
-            // SAFETY: whoever made the kernel owes it.
-            let arrays = Arrays::in_place(unsafe { core::slice::from_raw_parts_mut(c.at(i, 0), cols) });
-            match finish.activation {
-                Activation::Identity | Activation::Relu => {}
-                activation => with_function!(activation, f => simd.call(Sweep { arrays, f: Value(f) })),
-            }
-            if let Some((activation, output)) = finish.gradient {
-                let output = Operand { ptr: output.at(i, 0), ..output };
+        let Self { finish, c, rows, cols: len } = self;
+        let strides = [c.row];
+        match finish.activation {
+            Activation::Identity | Activation::Relu => {}
+            activation => {
                 // SAFETY: whoever made the kernel owes it.
-                unsafe { multiply_by_gradient(simd, activation, output, c.at(i, 0), cols) };
+                let first = unsafe { Arrays::new(len, [c.ptr.cast_const()], [c.ptr]) };
+                with_function!(activation, f => simd.call(Rows { first, rows, from: strides, to: strides, f: Value(f) }));
             }
+        }
+        match finish.gradient {
+            Some((activation, output)) if output.col == 1 => {
+                // SAFETY: whoever made the kernel owes it.
+                let first = unsafe { Arrays::new(len, [output.ptr, c.ptr], [c.ptr]) };
+                let from = [output.row, c.row];
+                with_function_from_output!(
+                    activation,
+                    f => simd.call(Rows { first, rows, from, to: strides, f: GradientFromOutput(f) }),
+                    unreachable!("a gradient that the output does not determine was refused")
+                );
+            }
+            Some((activation, output)) => {
+                for i in 0..rows {
+                    let output = Operand { ptr: output.at(i, 0), ..output };
+                    // SAFETY: whoever made the kernel owes it.
+                    unsafe { multiply_by_gathered(simd, activation, output, c.at(i, 0), len) };
+                }
+            }
+            None => {}
         }
     }
 }
 
-/// c ← c·f′, a row.
+/// f over rows: one function for all of them, for a call costs as much as a short row. Whoever makes one owes that they are
+/// what [`Arrays::new`] asks for.
+struct Rows<T, F, const IN: usize, const OUT: usize> {
+    first: Arrays<T, IN, OUT>,
+    rows: usize,
+    /// From a row to the next.
+    from: [isize; IN],
+    to: [isize; OUT],
+    f: F,
+}
+
+impl<T: Element, F: Lanewise<T, IN, OUT>, const IN: usize, const OUT: usize> Kernel<T> for Rows<T, F, IN, OUT> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let mut row = self.first;
+        for _ in 0..self.rows {
+            row.apply(simd, self.f);
+            // SAFETY: whoever made the kernel owes it; after the last row it is not used.
+            row = unsafe { row.shifted(self.from, self.to) };
+        }
+    }
+}
+
+/// c ← c·f′, a row, where the outputs have no unit stride.
 ///
 /// # Safety
 /// `cols` elements of `output` and of `c` are readable, the latter writable and contiguous.
 #[inline(always)]
-unsafe fn multiply_by_gradient<T: Element, S: Simd<T>>(
+unsafe fn multiply_by_gathered<T: Element, S: Simd<T>>(
     simd: S,
     activation: Activation,
     output: Operand<T>,
@@ -61,17 +102,12 @@ unsafe fn multiply_by_gradient<T: Element, S: Simd<T>>(
     cols: usize,
 ) {
     let mut gathered = [T::ZERO; GATHERED];
-    let step = if output.col == 1 { cols } else { GATHERED };
-    for j in (0..cols).step_by(step) {
-        let (len, c) = (step.min(cols - j), c.wrapping_add(j));
+    for j in (0..cols).step_by(GATHERED) {
+        let (len, c) = (GATHERED.min(cols - j), c.wrapping_add(j));
         // SAFETY: the caller's debt.
         let arrays = unsafe {
-            if output.col == 1 {
-                Arrays::new(len, [output.ptr, c], [c])
-            } else {
-                (0..len).for_each(|q| gathered[q] = *output.at(0, j + q));
-                Arrays::new(len, [gathered.as_ptr(), c.cast_const()], [c])
-            }
+            (0..len).for_each(|q| gathered[q] = *output.at(0, j + q));
+            Arrays::new(len, [gathered.as_ptr(), c.cast_const()], [c])
         };
         with_function_from_output!(
             activation,
