@@ -4,6 +4,8 @@
 
 pub mod functions;
 pub mod gemm;
+#[cfg(unix)]
+pub mod guard;
 pub mod oracle;
 pub mod strided;
 pub mod twofold;

@@ -91,6 +91,11 @@ impl<T: Float> Strided<T> {
         self.offset + step(i, self.rows, self.row_stride) + step(j, self.cols, self.col_stride)
     }
 
+    /// All of its memory, gaps included.
+    pub fn memory(&self) -> &[T] {
+        &self.data[self.offset..]
+    }
+
     pub fn get(&self, i: usize, j: usize) -> T {
         self.data[self.index(i, j)]
     }
