@@ -44,9 +44,7 @@ fn table<T: Element>() {
             exec.gemm_with(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, c.as_mut(), epilogue).expect("shapes agree");
         };
         let add_bias = |_: &Exec, c: &mut Mat<T>| {
-            c.as_mut_slice()
-                .chunks_exact_mut(n)
-                .for_each(|row| row.iter_mut().zip(&bias).for_each(|(x, &b)| *x = *x + b));
+            c.as_mut_slice().chunks_exact_mut(n).for_each(|row| row.iter_mut().zip(&bias).for_each(|(x, &b)| *x += b));
         };
         line("bias", n, |exec, c| run(exec, c, Epilogue { bias: Some(&bias), ..Epilogue::default() }), add_bias);
         for activation in Activation::ALL.into_iter().filter(|&f| f != Activation::Identity) {

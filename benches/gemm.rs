@@ -5,7 +5,7 @@ mod common;
 
 use common::{alternate, is_test, is_wanted, values};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use roofline::{Element, Exec, Mat, MatRef};
+use roofline::{Element, Exec, GemmPlan, GemmStrides, Mat, MatRef};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -36,6 +36,17 @@ fn shapes() -> Vec<Shape> {
 impl Shape {
     fn name<T: Element>(&self) -> String {
         format!("{} {} {}x{}x{}", T::NAME, self.kind, self.m, self.n, self.k)
+    }
+
+    fn plan<T: Element>(&self, exec: &Exec) -> GemmPlan {
+        let mut strides = GemmStrides::row_major(self.n, self.k);
+        if self.ta {
+            strides = strides.with_a_transposed(self.m);
+        }
+        if self.tb {
+            strides = strides.with_b_transposed(self.k);
+        }
+        exec.plan::<T>(self.m, self.n, self.k, strides)
     }
 
     fn flops(&self) -> u64 {
@@ -101,9 +112,10 @@ fn line<T: Rival>(shape: &Shape) -> Option<f64> {
     peak.sort_by(f64::total_cmp);
     let (gflops, peak) = (shape.flops() as f64 / time / 1e9, peak[peak.len() / 2]);
     println!(
-        "{name:28} {gflops:8.1} GFLOP/s {:6.1} % of {peak:5.1} {:6.2} x matrixmultiply",
+        "{name:28} {gflops:8.1} GFLOP/s {:6.1} % of {peak:5.1} {:6.2} x matrixmultiply   {}",
         100.0 * gflops / peak,
-        rival / time
+        rival / time,
+        shape.plan::<T>(&exec)
     );
     Some(rival / time)
 }

@@ -25,6 +25,8 @@ fn transposed_weights_are_dot_products_at_small_batches_and_packed_at_large_ones
     };
     assert!([1, 2, 4, 8].iter().all(|&batch| plan(batch).path == GemmPath::Dots));
     assert_eq!((plan(256).path, plan(256).packing), (GemmPath::Tiles, Packing::Before));
+    assert_eq!(plan(8).to_string(), "dots, in place");
+    assert!(plan(256).to_string().ends_with(", packed before"), "{}", plan(256));
 }
 
 #[test]

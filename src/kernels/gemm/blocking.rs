@@ -2,6 +2,7 @@
 
 use super::{Operand, Product, tile};
 use crate::element::Element;
+use core::fmt;
 
 /// Rows of A and vectors of B that one register tile multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,26 @@ pub struct GemmPlan {
     pub nc: usize,
     /// The most parts, (along the rows, along the columns) of C, that the threads share out. Fewer where helpers sleep.
     pub parts: (usize, usize),
+}
+
+/// `turned tiles 6x4, packed on the way`: the choices, without the sizes of blocks.
+impl fmt::Display for GemmPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let turned = if self.swapped { "turned " } else { "" };
+        let path = match self.path {
+            GemmPath::Tiles => format_args!("tiles {}x{}", self.tile.rows, self.tile.vectors),
+            GemmPath::Dots => format_args!("dots"),
+        };
+        let packing = match self.packing {
+            Packing::InPlace => "in place",
+            Packing::Before => "packed before",
+            Packing::OnTheWay => "packed on the way",
+            Packing::Ahead => "packed ahead",
+        };
+        let scatter = if self.scatter { ", scattered" } else { "" };
+        let streams = if self.streams_c { ", past the caches" } else { "" };
+        write!(f, "{turned}{path}, {packing}{scatter}{streams}")
+    }
 }
 
 /// Steps of k in one FMA chain: 512 `f32` or 384 `f64`. The 6 rows of A in use then take 12 or 18 KiB of L1. More steps
