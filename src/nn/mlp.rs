@@ -63,7 +63,8 @@ impl<T: Element> MlpBuilder<T> {
     /// The network, with its initial weights.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] without layers, or for a layer or input without units.
+    /// [`Error::OutOfRange`] without layers, or for a layer or input without units; [`Error::NoGradientFromOutput`] for an
+    /// activation whose input the backward pass would need: it keeps outputs only.
     pub fn build(self) -> Result<Mlp<T>, Error> {
         if self.layers.is_empty() {
             return Err(Error::OutOfRange { what: "number of layers", value: 0.0, allowed: "at least 1" });
@@ -71,6 +72,9 @@ impl<T: Element> MlpBuilder<T> {
         let mut layers = Vec::with_capacity(self.layers.len());
         let (mut inputs, mut end) = (self.inputs, 0);
         for &(outputs, activation) in &self.layers {
+            if !activation.output_determines_gradient() {
+                return Err(Error::NoGradientFromOutput { activation });
+            }
             if inputs == 0 || outputs == 0 {
                 return Err(Error::OutOfRange { what: "units of a layer", value: 0.0, allowed: "at least 1" });
             }
@@ -163,7 +167,7 @@ impl<T: Element> Mlp<T> {
     ///
     /// # Errors
     /// [`Error::Shape`] unless `x` has the shape that [`Mlp::forward`] was given; [`Error::Length`], [`Error::Label`] of the
-    /// labels; [`Error::NoGradientFromOutput`] for a hidden layer whose output does not tell its gradient.
+    /// labels.
     pub fn backward(&mut self, x: MatRef<'_, T>, labels: &[usize]) -> Result<f64, Error> {
         let m = self.rows;
         if x.rows() != m {
