@@ -5,11 +5,14 @@
 
 #[macro_use]
 mod common;
+/// Not in `common`, which the fuzz targets share: they know no `libc`.
+#[path = "common/guard.rs"]
+mod memory;
 
 use common::gemm::Case;
-use common::guard::{Flush, Guarded};
 use common::strided::{Layout, Strided};
 use common::{Float, Rng, promised_bits, sequential_execs};
+use memory::{Flush, Guarded};
 use roofline::{
     Activation, AdamState, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut, MatRef, MomentumState, PackedB,
     Packing,

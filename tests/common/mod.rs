@@ -4,8 +4,6 @@
 
 pub mod functions;
 pub mod gemm;
-#[cfg(unix)]
-pub mod guard;
 pub mod oracle;
 pub mod strided;
 pub mod twofold;
