@@ -115,7 +115,7 @@ pub fn sequential_execs() -> Vec<Exec> {
 }
 
 /// Thread counts that split work evenly and unevenly, and more than this machine may have.
-pub const THREADS: [usize; 4] = [1, 2, 3, 7];
+pub const THREADS: [usize; 6] = [1, 2, 3, 5, 8, 16];
 
 /// Every instruction set of this machine on every number of [`THREADS`] that the build allows.
 pub fn execs() -> Vec<Exec> {
