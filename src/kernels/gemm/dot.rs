@@ -180,28 +180,32 @@ impl<T: Element, const R: usize, const G: usize> Kernel<T> for DotsOf<'_, T, R, 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let Dots { p, at: (i, j), blocks: (down, across), depth, mut sums, results, stride } = *self.0;
+        let &Product { k, a, b, .. } = p;
         let whole = depth.len() / T::LANES * T::LANES;
         let rest = simd.first(depth.len() - whole);
+        let (is_first, is_last, has_rest) = (depth.start == 0, depth.end == k, whole < depth.len());
+        let first_rows: [*const T; R] = core::array::from_fn(|r| a.at(i + r, depth.start));
+        let mut cols: [*const T; G] = core::array::from_fn(|g| b.at(depth.start, j + g));
+        let (next_row, next_col) = (a.row.wrapping_mul(R as isize), b.col.wrapping_mul(G as isize));
         for q in 0..across {
-            let b: [*const T; G] = core::array::from_fn(|g| p.b.at(depth.start, j + q * G + g));
+            let mut rows = first_rows;
             let mut to = results.wrapping_add(q * G);
-            for block in 0..down {
-                let a: [*const T; R] = core::array::from_fn(|r| p.a.at(i + block * R + r, depth.start));
+            for _ in 0..down {
                 let mut acc = [[simd.splat(T::ZERO); G]; R];
                 // SAFETY: whoever made the kernel owes it.
                 unsafe {
-                    if depth.start > 0 {
+                    if !is_first {
                         for s in 0..R * G {
                             acc[s / G][s % G] = simd.load(sums.add(s * T::LANES));
                         }
                     }
                     for k in (0..whole).step_by(T::LANES) {
-                        acc = add_products(simd, None, (&a, &b), k, acc);
+                        acc = add_products(simd, None, (&rows, &cols), k, acc);
                     }
-                    if whole < depth.len() {
-                        acc = add_products(simd, Some(rest), (&a, &b), whole, acc);
+                    if has_rest {
+                        acc = add_products(simd, Some(rest), (&rows, &cols), whole, acc);
                     }
-                    if depth.end == p.k {
+                    if is_last {
                         add_lanes(simd, acc, to, stride);
                     } else {
                         for s in 0..R * G {
@@ -211,6 +215,12 @@ impl<T: Element, const R: usize, const G: usize> Kernel<T> for DotsOf<'_, T, R, 
                 }
                 sums = sums.wrapping_add(R * G * T::LANES);
                 to = to.wrapping_add(R * stride);
+                for r in 0..R {
+                    rows[r] = rows[r].wrapping_offset(next_row);
+                }
+            }
+            for g in 0..G {
+                cols[g] = cols[g].wrapping_offset(next_col);
             }
         }
     }
@@ -278,15 +288,17 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
     for first in (0..R * G).step_by(together) {
         // Interleaving reverses the bits of the order.
         let mut v: [S::V; 16] = core::array::from_fn(|q| {
-            let place = (q % T::LANES).reverse_bits() >> (usize::BITS - T::LANES.ilog2());
-            let sum = first + place / copies;
+            let place = (2 * q % (2 * together)).reverse_bits() >> (usize::BITS - 1 - together.ilog2());
+            let sum = first + place;
             acc[sum / G][sum % G]
         });
-        let mut count = T::LANES;
-        while count > 1 {
-            count /= 2;
+        let mut count = together;
+        for _ in 0..T::LANES.ilog2() {
+            // A vector that is left alone is paired with itself.
+            let (halved, next) = (count.div_ceil(2), usize::from(count > 1));
+            count = halved;
             for i in 0..count {
-                let (low, high) = simd.zip(v[2 * i], v[2 * i + 1]);
+                let (low, high) = simd.zip(v[2 * i], v[2 * i + next]);
                 v[i] = simd.add(low, high);
             }
         }

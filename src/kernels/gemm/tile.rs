@@ -270,7 +270,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
     let (k, a_row, a_k, b_k, fetch) = (strip.k, strip.a.row, strip.a.col, strip.b.k, strip.fetch);
     // The lines of C, and of A where they last several steps, are on their way while the products are summed: a row at a
     // time, for all at once would keep the lines of B waiting.
-    let segment = k.div_ceil(R);
+    let segment = if fetch.a || fetch.c { k.div_ceil(R) } else { k };
     let (mut left, mut next_c) = (k, next_c);
     // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
     unsafe {
