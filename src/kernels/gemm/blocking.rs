@@ -110,6 +110,21 @@ impl GemmPlan {
         let tile =
             if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
         let is_dot = path == GemmPath::Dots;
+        let plain = Self {
+            swapped: false,
+            path,
+            tile,
+            packing: Packing::InPlace,
+            scatter: p.c.col != 1 && p.n > 1,
+            streams_c: false,
+            kc: kc::<T>(),
+            nc: columns_of_a_block::<T>(tile),
+            parts: (1, 1),
+        };
+        // The rest is for products that take longer than the choice.
+        if !is_dot && p.b.col == 1 && p.work() <= SMALL_WORK {
+            return plain;
+        }
         let packing = if is_dot {
             if p.b.row == 1 { Packing::InPlace } else { Packing::Before }
         } else if p.b.col != 1 && p.n > 1 {
@@ -121,18 +136,11 @@ impl GemmPlan {
         } else {
             Packing::Before
         };
-        let streams = !is_dot && streams(p);
-        Self {
-            swapped: false,
-            path,
-            tile,
-            packing,
-            scatter: p.c.col != 1 && p.n > 1,
-            streams_c: streams_c(p),
-            kc: if streams { STREAM_STEPS } else { kc::<T>() },
-            nc: if streams { p.n.next_multiple_of(tile.vectors * T::LANES) } else { columns_of_a_block::<T>(tile) },
-            parts: (1, 1),
+        let plan = Self { packing, streams_c: streams_c(p), ..plain };
+        if is_dot || !streams(p) {
+            return plan;
         }
+        Self { kc: STREAM_STEPS, nc: p.n.next_multiple_of(tile.vectors * T::LANES), ..plan }
     }
 
     /// The plan for a product whose B was packed ahead in panels of `vectors`.
@@ -149,9 +157,9 @@ impl GemmPlan {
         self.packed_b(p) + if self.scatter { self.tile.scattered_rows() * columns } else { 0 }
     }
 
-    /// Whether the tiles read all operands where they lie, and only once.
-    pub(super) fn is_one_block<T>(&self, p: &Product<T>) -> bool {
-        self.packing == Packing::InPlace && !self.scatter && p.k <= self.kc && p.n <= self.nc
+    /// Whether the tiles read all operands where they lie, so few of them that their order does not matter.
+    pub(super) fn is_one_block<T: Element>(&self, p: &Product<T>) -> bool {
+        self.packing == Packing::InPlace && !self.scatter && p.k <= self.kc && p.work() <= SMALL_WORK
     }
 
     /// Elements of the packed block of B.
@@ -171,8 +179,21 @@ pub(crate) fn panel_vectors<T: Element>(n: usize, registers: usize) -> usize {
 
 /// Whole panels that make a block.
 fn columns_of_a_block<T: Element>(tile: Tile) -> usize {
-    let width = tile.vectors * T::LANES;
-    (BLOCK_BYTES / size_of::<T>() / kc::<T>() / width).max(1) * width
+    const fn columns<T: Element>(vectors: usize) -> usize {
+        let (width, fitting) = (vectors * T::LANES, BLOCK_BYTES / size_of::<T>() / kc::<T>());
+        if fitting > width { fitting / width * width } else { width }
+    }
+    // A table: to divide takes as long as the smallest products.
+    let table = const {
+        let mut table = [0; tile::WIDEST + 1];
+        let mut vectors = 1;
+        while vectors <= tile::WIDEST {
+            table[vectors] = columns::<T>(vectors);
+            vectors += 1;
+        }
+        table
+    };
+    table[tile.vectors]
 }
 
 /// The block of B: 768 KiB of an L2 of 1 MiB. From 512 to 1536 KiB nothing changes by 2 %.
@@ -229,7 +250,8 @@ impl<T: Element> Product<T> {
         // Whole vectors where they lie: nothing is less work, and in a small product nothing is by much where few lanes idle.
         let idle = self.n.wrapping_neg() % T::LANES;
         let is_small = idle <= self.n / 8 && self.k <= SMALL_DEPTH;
-        if self.c.col == 1 && self.b.col == 1 && (idle == 0 || is_small) {
+        let is_tiny = || self.m.saturating_mul(self.n + idle).saturating_mul(self.k) <= TINY_WORK;
+        if self.c.col == 1 && self.b.col == 1 && (idle == 0 || is_small || is_tiny()) {
             return (false, GemmPath::Tiles);
         }
         // Few long rows and columns that both lie along k: no tile gains from transposing B for them.
@@ -290,6 +312,11 @@ fn real(len: usize) -> f64 {
 
 /// Steps of k up to which the choice of path is not worth its time (20 ns).
 const SMALL_DEPTH: usize = 64;
+
+/// Multiply–adds, those of idle lanes too, up to which no other choice gains as much as choosing takes.
+const TINY_WORK: usize = 4096;
+/// Multiply–adds up to which nothing but the tile is chosen: no copy, no block matters.
+const SMALL_WORK: usize = 1 << 16;
 
 /// Cycles for the sum over the lanes of one dot product.
 const fn lane_sum<T: Element>() -> f64 {

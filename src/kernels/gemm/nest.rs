@@ -7,6 +7,7 @@ use super::{Bias, GemmPath, GemmPlan, Operand, Output, Packing, Product, Tile, d
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 use core::cmp::min;
+use core::ptr;
 
 /// A product, its plan, and scratch memory of `plan.workspace()` elements. Whoever makes one owes that every element of
 /// the operands is readable, that C is writable and of no other use meanwhile.
@@ -69,20 +70,49 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
     }
 }
 
-/// [`loops`] where each of them has one turn and nothing is packed: a small product takes as long as what comes before it.
+/// [`loops`] where each of them has one turn and nothing is packed: the rows that fill tiles as one grid, and those that are
+/// left as another. A small product takes as long as what comes before it.
 ///
 /// # Safety
 /// As [`Body`].
 unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, _: &mut [T]) {
-    let &Product { n, k, b, .. } = whole;
-    let panels = Panels { ptr: b.ptr, k: b.row, panel: (plan.tile.vectors * T::LANES) as isize };
-    let &GemmPlan { tile, streams_c, .. } = plan;
-    let (first, rest, space_b, scratch) = (panels, panels, None, None);
-    let block = Block { whole, tile, jc: 0, n, pc: 0, k, first, rest, space_b, scratch, streams_c };
-    // SAFETY: the caller's debt.
-    unsafe {
-        block.multiply(simd);
-        block.sum_columns(simd);
+    let &Product { m, n, k, alpha, a, b, beta, c, finish, .. } = whole;
+    let (high, width) = (plan.tile.rows, plan.tile.vectors * T::LANES);
+    let b = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
+    let update = Update { alpha, beta, bias: finish.bias, relu: finish.is_relu() };
+    let fetch = Fetch::of(k, m > high);
+    let mut strip =
+        Strip { k, a, rows: 0, b, packed: ptr::null_mut(), panels: 0, cols: 0, c: c.ptr, c_row: c.row, update, fetch };
+    let filled = if m <= high { m } else { m / high * high };
+    for (i, rows, high) in [(0, filled, high), (filled, m - filled, m - filled)] {
+        if rows == 0 {
+            break;
+        }
+        strip.rows = rows;
+        strip.a.ptr = a.at(i, 0);
+        let mut j = 0;
+        while j < n {
+            let left = n - j;
+            let vectors = if left >= width { plan.tile.vectors } else { tile::widest(left.div_ceil(T::LANES)) };
+            strip.panels = if left >= 2 * width { left / width } else { 1 };
+            strip.cols = min(vectors * T::LANES, left);
+            strip.b.ptr = b.ptr.wrapping_add(j);
+            strip.c = c.at(i, j);
+            strip.update.bias = finish.bias.at(i, j);
+            let kind = tile::edge::<T>(vectors, vectors * T::LANES - strip.cols);
+            let run: Run<T, S> = tile::select(Tile { rows: high, vectors }, kind);
+            // SAFETY: the caller's debt.
+            unsafe { run(simd, &strip) };
+            j += (strip.panels - 1) * width + strip.cols;
+        }
+    }
+    if let Some(to) = whole.column_sums {
+        let (one, tile) = (T::ONE, Tile { rows: 1, ..plan.tile });
+        // SAFETY: the caller's debt.
+        unsafe { one_block(simd, &whole.sums(&one, T::ZERO, to), &GemmPlan { tile, ..*plan }, &mut []) };
+    }
+    if Rest::is_needed(&finish) {
+        simd.call(Rest { finish, c, rows: m, cols: n });
     }
 }
 
@@ -152,6 +182,15 @@ const FETCH_STEPS: usize = 128;
 /// Likewise for the lines of C, which are few and come from afar.
 const FETCH_C_STEPS: usize = 48;
 
+impl Fetch {
+    /// A short chain ends before a line arrives, and rows that go through B once leave it to the hardware, which fetches
+    /// ahead better than any hint (20 to 50 % more GB/s).
+    fn of(k: usize, again: bool) -> Self {
+        let is_long = k >= FETCH_STEPS;
+        Self { a: is_long, b: is_long && again, c: k >= FETCH_C_STEPS }
+    }
+}
+
 /// One pass through LOOP 2 and LOOP 1: C[.., jc .. jc + n] gets A[.., pc .. pc + k] · B[pc .. pc + k, jc .. jc + n].
 struct Block<'a, T> {
     whole: &'a Product<T>,
@@ -193,13 +232,6 @@ impl<T: Element> Block<'_, T> {
         let starts = |address: usize| address.is_multiple_of(64);
         let only_written = self.is_last() && self.beta() == T::ZERO && !Rest::is_needed(&self.whole.finish);
         only_written && starts(to.ptr.addr()) && starts(to.row.unsigned_abs() * size_of::<T>())
-    }
-
-    /// A short chain ends before a line arrives, and rows that go through B once leave it to the hardware, which fetches
-    /// ahead better than any hint (20 to 50 % more GB/s).
-    fn fetch(&self) -> Fetch {
-        let is_long = self.k >= FETCH_STEPS;
-        Fetch { a: is_long, b: is_long && self.whole.m > self.tile.rows, c: self.k >= FETCH_C_STEPS }
     }
 
     /// LOOP 2 and LOOP 1.
@@ -286,7 +318,7 @@ impl<T: Element> Block<'_, T> {
             c: to.ptr,
             c_row: to.row,
             update: Update { alpha, beta: self.beta(), bias: bias(0), relu: self.is_last() && finish.is_relu() },
-            fetch: self.fetch(),
+            fetch: Fetch::of(k, self.whole.m > self.tile.rows),
         };
         let mut j = panels * width;
         if panels > 0 {

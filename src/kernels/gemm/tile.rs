@@ -70,11 +70,14 @@ pub(super) struct Update<T> {
 /// Rows of B between the one in use and the one that is fetched.
 const FETCH_ROWS: isize = 8;
 /// The widths that tiles come in, in vectors. Tiles of fewer rows may be wider.
-pub(super) const VECTORS: [usize; 7] = [1, 2, 3, 4, 6, 8, 12];
+pub(super) const VECTORS: [usize; 7] = [1, 2, 3, 4, 6, 8, WIDEST];
+/// The last of them.
+pub(super) const WIDEST: usize = 12;
 
-/// The widest tile of at most `vectors` vectors.
+/// The widest tile of at most `vectors` vectors, at least 1.
 pub(super) fn widest(vectors: usize) -> usize {
-    VECTORS.into_iter().rev().find(|&width| width <= vectors).unwrap_or(1)
+    const WIDEST_OF: [u8; WIDEST + 1] = [1, 1, 2, 3, 4, 4, 6, 6, 8, 8, 8, 8, 12];
+    WIDEST_OF[vectors.min(WIDEST)].into()
 }
 
 /// Whether a tile fits a register file of `registers` vectors: its accumulators, one row of B (which a tile of one row
