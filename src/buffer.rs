@@ -51,10 +51,13 @@ thread_local! {
 
 /// Calls `f` with `len` elements of scratch memory of this thread, of any content. Allocates only when the thread has
 /// never needed as much. A call from within `f` gets memory of its own: a worker that waits may run other work.
+#[inline]
 pub(crate) fn with_workspace<T: Element, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
-    if len == 0 {
-        return f(&mut []);
-    }
+    if len == 0 { f(&mut []) } else { with_lines(len, f) }
+}
+
+/// [`with_workspace`] of at least one element.
+fn with_lines<T: Element, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
     let lines = len.div_ceil(T::LANES);
     let mut space = WORKSPACE.take();
     if space.len() < lines {

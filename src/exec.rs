@@ -114,6 +114,7 @@ impl Exec {
 
     /// Into how many parts work of this size goes. A `quantum` of it takes 5 to 10 µs, enough to pay for a fork that finds
     /// its helpers awake.
+    #[inline]
     pub(crate) fn parts(&self, work: usize, quantum: usize) -> usize {
         let quanta = work / quantum;
         // Asking the pool for its size starts it: not for work that stays here anyway.
