@@ -88,6 +88,8 @@ pub(crate) fn part(len: usize, unit: usize, parts: usize, index: usize) -> Range
 }
 
 #[cfg(feature = "parallel")]
+mod cores;
+#[cfg(feature = "parallel")]
 mod crew;
 /// Without the feature everything runs on the calling thread.
 #[cfg(not(feature = "parallel"))]

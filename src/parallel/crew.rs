@@ -1,5 +1,6 @@
 //! Helpers that stay awake between the parallel calls of one thread.
 
+use super::cores::Cores;
 use core::cell::{Cell, UnsafeCell};
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -32,6 +33,7 @@ struct Crew {
     present: AtomicUsize,
     /// Regions that are open.
     regions: AtomicUsize,
+    cores: Cores,
 }
 
 // SAFETY: `job` is written by the caller only between jobs, when no part is claimed, and read only by those who claimed one.
@@ -83,6 +85,7 @@ thread_local! {
         called: AtomicUsize::new(0),
         present: AtomicUsize::new(0),
         regions: AtomicUsize::new(0),
+        cores: Cores::new(),
     });
     /// Quanta that found no helpers since some were called last.
     static MISSED: Cell<usize> = const { Cell::new(0) };
@@ -130,13 +133,17 @@ pub(super) fn most_parts(threads: usize, quanta: usize) -> usize {
 fn recruit(crew: &Arc<Crew>, threads: usize) {
     let wanted = threads.min(rayon::current_num_threads()).saturating_sub(1);
     let missing = crew.called.load(Ordering::Relaxed)..wanted;
+    if missing.is_empty() {
+        return;
+    }
+    crew.cores.caller_is_here();
     for _ in missing.clone() {
         crew.called.fetch_add(1, Ordering::Relaxed);
         let crew = Arc::clone(crew);
         rayon::spawn(move || crew.help());
     }
     let start = Instant::now();
-    while !missing.is_empty() && crew.present.load(Ordering::Relaxed) == 0 && start.elapsed() < WELCOME {
+    while crew.present.load(Ordering::Relaxed) == 0 && start.elapsed() < WELCOME {
         std::thread::yield_now();
     }
 }
@@ -220,6 +227,7 @@ impl Crew {
 
     /// What a helper does: parts of one job after the other, until none came for a while.
     fn help(&self) {
+        let _place = self.cores.settle();
         self.present.fetch_add(1, Ordering::Relaxed);
         let (mut epoch, mut idle) = (0, None);
         loop {
