@@ -313,7 +313,8 @@ impl GemmStrides {
 }
 
 /// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there
-/// are too few columns, or where nothing is packed and they come out more even.
+/// are too few columns, where nothing is packed and they come out more even, or where C is most of the memory: what a core
+/// fetches ahead behind its part of a row is taken from the core that writes there.
 fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usize, usize) {
     if parts == 1 {
         return (1, 1);
@@ -321,12 +322,17 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
     let high = product.m.div_ceil(plan.tile.rows);
     let wide = product.n.div_ceil(plan.tile.vectors * T::LANES);
     let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
+    let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
     let by_columns = match plan.packing {
+        _ if is_mostly_c && high >= 4 * parts => false,
         Packing::InPlace | Packing::Ahead => excess(wide) <= excess(high),
         Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
     };
     if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
 }
+
+/// Steps of k up to which C rather goes by rows.
+const STEPS_BY_ROWS: usize = 64;
 
 impl Exec {
     /// [`Exec::gemm`] on raw pointers: C (m×n) ← alpha·A (m×k)·B (k×n) + beta·C, element (i, j) of X at `x + i·rsx + j·csx`.
