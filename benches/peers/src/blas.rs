@@ -1,6 +1,5 @@
 //! Any library with a CBLAS interface of 32-bit integers, by path.
 
-use crate::measure::PAUSE;
 use crate::problem::{Operand, Problem, Rival};
 use crate::rivals::Real;
 use libloading::Library;
@@ -8,7 +7,6 @@ use roofline::Mat;
 use std::error::Error;
 use std::ffi::{CStr, c_char, c_int};
 use std::path::Path;
-use std::time::Duration;
 
 /// An opened library.
 pub struct Blas {
@@ -16,8 +14,6 @@ pub struct Blas {
     pub name: String,
     /// What the library says about itself.
     pub version: String,
-    /// How long its workers spin before they sleep.
-    pub spin: Duration,
     /// Never closed: its threads may still run.
     library: &'static Library,
 }
@@ -32,9 +28,6 @@ const SET_THREADS_WIDE: &str = "bli_thread_set_num_threads";
 const VERSION: [&str; 2] = ["openblas_get_config", "bli_info_get_version_str"];
 /// Writes a string about the library into a buffer: MKL.
 const VERSION_INTO: &str = "MKL_Get_Version_String";
-
-/// Workers of MKL's OpenMP spin for 200 ms. (A shorter KMP_BLOCKTIME made its small products two to eight times slower.)
-const MKL_SPIN: Duration = Duration::from_millis(250);
 
 /// `CblasRowMajor`, `CblasNoTrans` and `CblasTrans` of `cblas.h`.
 const ROW_MAJOR: c_int = 101;
@@ -73,11 +66,8 @@ impl Blas {
             let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
             format!("{}: {error}{cause}", path.display())
         })?;
-        let mut blas = Self { name, version: String::new(), spin: PAUSE, library: Box::leak(Box::new(library)) };
+        let mut blas = Self { name, version: String::new(), library: Box::leak(Box::new(library)) };
         blas.version = blas.ask_version().unwrap_or_else(|| "unknown".into());
-        if blas.symbol::<unsafe extern "C" fn(*mut c_char, c_int)>(VERSION_INTO).is_some() {
-            blas.spin = MKL_SPIN;
-        }
         match blas.symbol::<CblasGemm<f32>>(f32::CBLAS) {
             Some(_) => Ok(blas),
             None => Err(format!("{} has no {}", path.display(), f32::CBLAS)),

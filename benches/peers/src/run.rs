@@ -3,7 +3,7 @@
 use crate::Args;
 use crate::blas::Blas;
 use crate::grid::{self, Shape};
-use crate::measure::{self, Pace, Timing};
+use crate::measure::{self, Timing};
 use crate::problem::{Problem, Rival};
 use crate::report::{Row, Section};
 use crate::rivals::{self, Ours, Real};
@@ -11,7 +11,6 @@ use roofline::Exec;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 /// What all sections of a run share.
 pub struct Plan {
@@ -21,8 +20,8 @@ pub struct Plan {
     libraries: Vec<Blas>,
     /// Shapes that pass the filter.
     shapes: Vec<Shape>,
-    /// How it is measured.
-    pace: Pace,
+    /// Of which the median counts.
+    rounds: usize,
 }
 
 /// Who meets in a section.
@@ -73,8 +72,7 @@ impl Plan {
             return Err(format!("no shape contains {:?}", args.filter).into());
         }
         let rounds = args.rounds.map_or(if args.quick { 3 } else { 9 }, usize::from);
-        let pause = libraries.iter().map(|library| library.spin).fold(measure::PAUSE, Duration::max);
-        Ok(Self { exec, libraries, shapes, pace: Pace { rounds, pause } })
+        Ok(Self { exec, libraries, shapes, rounds })
     }
 
     /// Checks everyone on every shape, on the current rayon pool.
@@ -106,7 +104,7 @@ impl Plan {
         for shape in &self.shapes {
             let problem = Problem::new(shape);
             let Checked { right, dropped } = field.check(&problem)?;
-            let Timing { seconds, peak } = measure::time(&right, &problem, self.pace);
+            let Timing { seconds, peak } = measure::time(&right, &problem, self.rounds);
             let names = right.iter().map(|contestant| contestant.name().to_owned());
             let row = Row { shape, peak, times: names.zip(seconds).collect(), dropped };
             println!("{row}");
@@ -142,7 +140,7 @@ impl Plan {
         json!({
             "host": { "cpu": cpu_model(), "cores": cores() },
             "isa": self.exec.isa().to_string(),
-            "rounds": self.pace.rounds,
+            "rounds": self.rounds,
             "rivals": rivals.collect::<Vec<_>>(),
             "sections": sections,
         })
