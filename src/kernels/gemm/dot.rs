@@ -13,13 +13,14 @@
 //! Nothing is transposed and each load brings a whole vector, where a tile would have to transpose B, or to leave most lanes
 //! of ten columns empty. The order of summation is not that of the tile; it too is the same on every instruction set.
 
-use super::Product;
 use super::blocking::balanced;
 use super::tile::{MASKED, Update, write};
+use super::{Bias, Product, offset};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 use core::mem::MaybeUninit;
 use core::ops::Range;
+use core::ptr;
 
 /// Results that are gathered before they go to C.
 const RESULTS: usize = 256;
@@ -32,20 +33,55 @@ const DEPTH: usize = 64;
 ///
 /// # Safety
 /// What whoever makes a `Nest` owes.
-#[inline(always)]
 pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
-    let relu = p.finish.is_relu();
+    let has_bias = !matches!(p.finish.bias, Bias::None);
+    let is_sum = p.alpha == T::ONE && p.beta == T::ZERO && !has_bias && !p.finish.is_relu();
+    let is_short = p.m == 1 || p.k <= DEPTH * T::LANES;
+    // Reached by address: the first would else begin with the room that the second needs on the stack.
+    let run: Run<T, S> = if is_sum && is_short { straight } else { gathered };
+    // SAFETY: the caller's debt.
+    unsafe { run(simd, p) }
+}
+
+/// # Safety
+/// To call it: as [`multiply`].
+type Run<T, S> = unsafe fn(S, &Product<T>);
+
+/// Columns that are computed for a block of rows.
+fn columns<T>(p: &Product<T>, j: usize) -> usize {
+    if p.m <= 4 { 4 * COLUMNS } else { COLUMNS }.min(p.n - j)
+}
+
+/// Sums over all of k that go to C as they are.
+///
+/// # Safety
+/// As [`multiply`].
+unsafe fn straight<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
+    let mut j = 0;
+    while j < p.n {
+        let cols = columns(p, j);
+        // SAFETY: the caller's debt; without a second block of k, no sums are kept.
+        unsafe { block(simd, p, (0, p.m), (j, cols), 0..p.k, ptr::null_mut(), (p.c.at(0, j), p.c.row)) };
+        j += cols;
+    }
+}
+
+/// Sums that are gathered, over one block of k after the other, before they go to C.
+///
+/// # Safety
+/// As [`multiply`].
+unsafe fn gathered<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
     // To fill them with zeros would take longer than a small product.
     let mut sums = [const { MaybeUninit::<T>::uninit() }; RESULTS * 16];
     // The results of a block, row by row without gaps, and room for a whole vector at the end.
     let mut results = [const { MaybeUninit::<T>::uninit() }; RESULTS + 16];
-    let results = results.as_mut_ptr().cast::<T>();
+    let (sums, results) = (sums.as_mut_ptr().cast::<T>(), results.as_mut_ptr().cast::<T>());
     // A single row goes through memory once, in runs as long as they come.
     let depth = if p.m == 1 { p.k.div_ceil(T::LANES) } else { DEPTH };
     let step = balanced(p.k.div_ceil(T::LANES), depth) * T::LANES;
     let mut j = 0;
     while j < p.n {
-        let cols = if p.m <= 4 { 4 * COLUMNS } else { COLUMNS }.min(p.n - j);
+        let cols = columns(p, j);
         let mut i = 0;
         while i < p.m {
             let rows = (RESULTS / cols).min(p.m - i);
@@ -55,19 +91,9 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
             unsafe {
                 for k in (0..p.k).step_by(step) {
                     let depth = k..p.k.min(k + step);
-                    block(simd, p, (i, rows), (j, cols), depth, (sums.as_mut_ptr().cast::<T>(), results));
+                    block(simd, p, (i, rows), (j, cols), depth, sums, (results, cols as isize));
                 }
-                for r in 0..rows {
-                    let mut q = 0;
-                    while q < cols {
-                        let (some, at) = (simd.first(cols - q), (i + r, j + q));
-                        let result = simd.load_masked(some, results.add(r * cols + q));
-                        let bias = p.finish.bias.at(at.0, at.1);
-                        let update = Update { alpha: p.alpha, beta: p.beta, bias, relu };
-                        write::<T, S, 1, 1, MASKED>(simd, some, (p.c.at(at.0, at.1), 0), update, [[result]]);
-                        q += T::LANES;
-                    }
-                }
+                simd.call(Results { p, at: (i, j), shape: (rows, cols), results });
             }
             i += rows;
         }
@@ -75,18 +101,51 @@ pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
     }
 }
 
-/// Sums a block of rows and columns over `depth`: from `sums` unless it begins at 0, to `results` if it ends at k.
+/// Writes a block of results to C. Whoever makes one owes that it lies within C and the results.
+struct Results<'a, T> {
+    p: &'a Product<T>,
+    at: (usize, usize),
+    shape: (usize, usize),
+    results: *const T,
+}
+
+impl<T: Element> Kernel<T> for Results<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Self { p, at: (i, j), shape: (rows, cols), results } = self;
+        let relu = p.finish.is_relu();
+        for r in 0..rows {
+            let mut q = 0;
+            while q < cols {
+                let (some, at) = (simd.first(cols - q), (i + r, j + q));
+                let bias = p.finish.bias.at(at.0, at.1);
+                let update = Update { alpha: p.alpha, beta: p.beta, bias, relu };
+                // SAFETY: whoever made the kernel owes it.
+                unsafe {
+                    let result = simd.load_masked(some, results.add(r * cols + q));
+                    write::<T, S, 1, 1, MASKED>(simd, some, (p.c.at(at.0, at.1), 0), update, [[result]]);
+                }
+                q += T::LANES;
+            }
+        }
+    }
+}
+
+/// Sums a block of rows and columns over `depth`: from `sums` unless it begins at 0, to `results` if it ends at k, whose rows
+/// lie a stride apart.
 ///
 /// # Safety
 /// The rows of A and the columns of B are readable over k; the buffers have room for rows · cols vectors and elements.
-#[inline(always)]
 unsafe fn block<T: Element, S: Simd<T>>(
     simd: S,
     p: &Product<T>,
     (i, rows): (usize, usize),
     (j, cols): (usize, usize),
     depth: Range<usize>,
-    (mut sums, results): (*mut T, *mut T),
+    mut sums: *mut T,
+    (results, stride): (*mut T, isize),
 ) {
     // More sums share loads, as far as the registers go.
     let most = sums_at_once(S::REGISTERS);
@@ -100,8 +159,8 @@ unsafe fn block<T: Element, S: Simd<T>>(
         while r < rows {
             let high = 1 << (rows - r).min(most / wide).ilog2();
             let down = (rows - r) / high;
-            let (depth, to) = (&depth, results.wrapping_add(r * cols + q));
-            let dots = Dots { p, at: (i + r, j + q), blocks: (down, across), depth, sums, results: to, stride: cols };
+            let (depth, results) = (&depth, results.wrapping_offset(offset(r, stride, q, 1)));
+            let dots = Dots { p, at: (i + r, j + q), blocks: (down, across), depth, sums, results, stride };
             // SAFETY: the caller's debt.
             unsafe { select::<T, S>(high, wide)(simd, &dots) };
             r += down * high;
@@ -115,9 +174,9 @@ unsafe fn block<T: Element, S: Simd<T>>(
 ///
 /// # Safety
 /// To call it: what whoever makes a [`Dots`] owes.
-type Run<T, S> = unsafe fn(S, &Dots<'_, T>);
+type RunDots<T, S> = unsafe fn(S, &Dots<'_, T>);
 
-fn select<T: Element, S: Simd<T>>(rows: usize, cols: usize) -> Run<T, S> {
+fn select<T: Element, S: Simd<T>>(rows: usize, cols: usize) -> RunDots<T, S> {
     macro_rules! sizes {
         ($(($r:literal, $g:literal)),*) => {
             match (rows, cols) {
@@ -150,7 +209,7 @@ const fn sums_at_once(registers: usize) -> usize {
 }
 
 /// # Safety
-/// As [`Run`].
+/// As [`RunDots`].
 unsafe fn call<T: Element, S: Simd<T>, const R: usize, const G: usize>(simd: S, dots: &Dots<'_, T>) {
     simd.call(DotsOf::<T, R, G>(dots));
 }
@@ -168,7 +227,7 @@ struct Dots<'a, T> {
     sums: *mut T,
     /// Of the first row and column; rows lie `stride` apart.
     results: *mut T,
-    stride: usize,
+    stride: isize,
 }
 
 /// [`Dots`] of one size.
@@ -214,7 +273,7 @@ impl<T: Element, const R: usize, const G: usize> Kernel<T> for DotsOf<'_, T, R, 
                     }
                 }
                 sums = sums.wrapping_add(R * G * T::LANES);
-                to = to.wrapping_add(R * stride);
+                to = to.wrapping_offset(stride.wrapping_mul(R as isize));
                 for r in 0..R {
                     rows[r] = rows[r].wrapping_offset(next_row);
                 }
@@ -280,7 +339,7 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
     simd: S,
     acc: [[S::V; G]; R],
     to: *mut T,
-    stride: usize,
+    stride: isize,
 ) {
     let together = T::LANES.min(R * G);
     // Each sum comes out as often as fewer than LANES leave room for.
@@ -306,7 +365,7 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
         for sum in 0..together {
             let (r, g) = ((first + sum) / G, (first + sum) % G);
             // SAFETY: the caller's debt.
-            unsafe { *to.add(r * stride + g) = lanes[sum * copies] };
+            unsafe { *to.offset(offset(r, stride, g, 1)) = lanes[sum * copies] };
         }
     }
 }

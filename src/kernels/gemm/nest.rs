@@ -40,33 +40,20 @@ type Body<T, S> = unsafe fn(S, &Product<T>, &GemmPlan, &mut [T]);
 /// # Safety
 /// As [`Body`].
 unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
-    if plan.packing == Packing::InPlace {
-        return simd.call(Dots(product));
-    }
-    // The columns of B as rows that are contiguous along k.
-    let (width, columns) = (product.k.next_multiple_of(T::LANES), product.b.t());
-    let b = Operand { ptr: workspace.as_ptr(), row: 1, col: width as isize };
-    // SAFETY: `packed_b` made room for it.
-    unsafe { pack::select::<T, S>(columns)(simd, columns, (product.n, product.k), width, workspace.as_mut_ptr()) };
-    simd.call(Dots(&Product { b, ..*product }));
-}
-
-/// What [`dots`] does; only it makes one.
-struct Dots<'a, T>(&'a Product<T>);
-
-impl<T: Element> Kernel<T> for Dots<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, simd: S) {
-        let &Product { finish, c, m: rows, n: cols, .. } = self.0;
-        // SAFETY: only `dots` makes one; its caller owes it.
-        unsafe {
-            dot::multiply(simd, self.0);
-            if Rest::is_needed(&finish) {
-                simd.call(Rest { finish, c, rows, cols });
-            }
+    let &Product { finish, c, m: rows, n: cols, k, .. } = product;
+    // SAFETY: the caller's debt; `packed_b` made room for the columns of B as rows that are contiguous along k.
+    unsafe {
+        if plan.packing == Packing::InPlace {
+            dot::multiply(simd, product);
+        } else {
+            let (width, columns) = (k.next_multiple_of(T::LANES), product.b.t());
+            let b = Operand { ptr: workspace.as_ptr(), row: 1, col: width as isize };
+            pack::select::<T, S>(columns)(simd, columns, (cols, k), width, workspace.as_mut_ptr());
+            dot::multiply(simd, &Product { b, ..*product });
         }
+    }
+    if Rest::is_needed(&finish) {
+        simd.call(Rest { finish, c, rows, cols });
     }
 }
 
