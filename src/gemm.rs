@@ -235,7 +235,7 @@ impl Exec {
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };
-        let parts = self.parts(product.work(), QUANTUM);
+        let parts = self.parts(product.effort(), QUANTUM);
         if parts == 1 {
             run(product, &plan);
             return Ok(());
@@ -276,7 +276,7 @@ impl Exec {
             column_sums: None,
         };
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
-        let parts = self.most_parts(product.work(), QUANTUM);
+        let parts = self.most_parts(product.effort(), QUANTUM);
         GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
     }
 }

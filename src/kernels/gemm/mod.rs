@@ -159,6 +159,12 @@ impl<T: Copy> Product<T> {
         self.m.saturating_mul(self.n).saturating_mul(self.k)
     }
 
+    /// Multiply–adds that take about as long as this product: where one size is small, it is memory that takes the time.
+    pub(crate) fn effort(&self) -> usize {
+        let [m, n, k] = [self.m, self.n, self.k].map(|len| len.max(4));
+        m.saturating_mul(n).saturating_mul(k)
+    }
+
     /// The same product with the operands in each other's role: Cᵀ = Bᵀ·Aᵀ.
     pub(crate) fn swapped(self) -> Self {
         let c = Output { ptr: self.c.ptr, row: self.c.col, col: self.c.row };
