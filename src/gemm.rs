@@ -231,7 +231,7 @@ impl Exec {
             return unsafe { self.foreign_product(product) };
         }
         let mut plan = plan(product);
-        let token = self.token();
+        let token = if plan.path == GemmPath::Outer { self.token().for_stores() } else { self.token() };
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };

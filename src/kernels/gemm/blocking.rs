@@ -1,6 +1,6 @@
 //! [`GemmPlan`]: which tile, which blocks, what is packed. Plain data: tests assert it, benches print it.
 
-use super::{Operand, Product, tile};
+use super::{Operand, Product, outer, tile};
 use crate::element::Element;
 use core::fmt;
 
@@ -27,6 +27,8 @@ pub enum GemmPath {
     Tiles,
     /// Dot products of rows of A and columns of B that are contiguous along k.
     Dots,
+    /// Sums of one to four outer products, written row by row; the bits are those of tiles.
+    Outer,
 }
 
 /// What becomes of B.
@@ -75,6 +77,7 @@ impl fmt::Display for GemmPlan {
         let path = match self.path {
             GemmPath::Tiles => format_args!("tiles {}x{}", self.tile.rows, self.tile.vectors),
             GemmPath::Dots => format_args!("dots"),
+            GemmPath::Outer => format_args!("outer products"),
         };
         let packing = match self.packing {
             Packing::InPlace => "in place",
@@ -110,9 +113,10 @@ impl GemmPlan {
         let tile =
             if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
         let is_dot = path == GemmPath::Dots;
+        let is_outer = !is_dot && outer::fits(p) && !streams_c(p);
         let plain = Self {
             swapped: false,
-            path,
+            path: if is_outer { GemmPath::Outer } else { path },
             tile,
             packing: Packing::InPlace,
             scatter: p.c.col != 1 && p.n > 1,
@@ -122,7 +126,7 @@ impl GemmPlan {
             parts: (1, 1),
         };
         // The rest is for products that take longer than the choice.
-        if !is_dot && p.b.col == 1 && p.work() <= SMALL_WORK {
+        if is_outer || !is_dot && p.b.col == 1 && p.work() <= SMALL_WORK {
             return plain;
         }
         let packing = if is_dot {
@@ -167,7 +171,9 @@ impl GemmPlan {
         match (self.packing, self.path) {
             (Packing::InPlace | Packing::Ahead, _) => 0,
             (_, GemmPath::Dots) => p.k.next_multiple_of(T::LANES) * p.n,
-            (_, GemmPath::Tiles) => self.kc.min(p.k) * self.nc.min(p.n.next_multiple_of(self.tile.vectors * T::LANES)),
+            (_, GemmPath::Tiles | GemmPath::Outer) => {
+                self.kc.min(p.k) * self.nc.min(p.n.next_multiple_of(self.tile.vectors * T::LANES))
+            }
         }
     }
 }

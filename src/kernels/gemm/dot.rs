@@ -15,7 +15,7 @@
 
 use super::blocking::balanced;
 use super::tile::{MASKED, Update, write};
-use super::{Bias, Product, offset};
+use super::{Product, offset};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 use core::mem::MaybeUninit;
@@ -34,11 +34,9 @@ const DEPTH: usize = 64;
 /// # Safety
 /// What whoever makes a `Nest` owes.
 pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
-    let has_bias = !matches!(p.finish.bias, Bias::None);
-    let is_sum = p.alpha == T::ONE && p.beta == T::ZERO && !has_bias && !p.finish.is_relu();
     let is_short = p.m == 1 || p.k <= DEPTH * T::LANES;
     // Reached by address: the first would else begin with the room that the second needs on the stack.
-    let run: Run<T, S> = if is_sum && is_short { straight } else { gathered };
+    let run: Run<T, S> = if p.is_sum() && is_short { straight } else { gathered };
     // SAFETY: the caller's debt.
     unsafe { run(simd, p) }
 }

@@ -13,7 +13,8 @@
 //! Vectors lie along the rows of C. Where C is column-major the operands swap roles, Cᵀ = Bᵀ·Aᵀ, so that they lie along
 //! its columns. Packing is left out where it costs more than it saves (blocking.rs says when): the tile reads any strides.
 //!
-//! Two shapes have no use for the tile: few rows against columns that are contiguous along k are dot products (dot.rs).
+//! Two shapes have no use for the tile: few rows against columns that are contiguous along k are dot products (dot.rs), and
+//! one to four steps of k are outer products (outer.rs).
 //!
 //! **Same bits.** In the tile, each element of C is one FMA chain per block of KC steps, in the order of k, starting from 0; then
 //! c ← fma(α, chain, β·c), with β = 1 from the second block on. Nothing else (tile, packing, threads, instruction set)
@@ -23,6 +24,7 @@ mod blocking;
 mod dot;
 mod epilogue;
 mod nest;
+mod outer;
 mod pack;
 mod tile;
 
@@ -32,6 +34,7 @@ pub(crate) use nest::Nest;
 pub(crate) use pack::Ahead;
 
 use super::activation::Activation;
+use crate::element::Element;
 use core::ops::Range;
 
 /// A strided operand that is read; element (i, j) at `i·row + j·col`.
@@ -157,6 +160,15 @@ impl<T: Copy> Product<T> {
     /// Multiply–adds.
     pub(crate) fn work(&self) -> usize {
         self.m.saturating_mul(self.n).saturating_mul(self.k)
+    }
+
+    /// Whether the sums over k are the result: nothing is read, and registers have nothing to do after them.
+    fn is_sum(&self) -> bool
+    where
+        T: Element,
+    {
+        let is_plain = self.alpha == T::ONE && self.beta == T::ZERO;
+        is_plain && matches!(self.finish.bias, Bias::None) && !self.finish.is_relu()
     }
 
     /// Multiply–adds that take about as long as this product: where one size is small, it is memory that takes the time.

@@ -3,7 +3,7 @@
 use super::epilogue::Rest;
 use super::pack::{self, transpose};
 use super::tile::{self, Fetch, Kind, Panels, Run, Strip, Update};
-use super::{Bias, GemmPath, GemmPlan, Operand, Output, Packing, Product, Tile, dot};
+use super::{Bias, GemmPath, GemmPlan, Operand, Output, Packing, Product, Tile, dot, outer};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 use core::cmp::min;
@@ -25,6 +25,7 @@ impl<T: Element> Kernel<T> for Nest<'_, T> {
         // Reached by address, so that each is a function of its own: in one, their variables crowd out the registers.
         let run: Body<T, S> = match self.plan.path {
             GemmPath::Dots => dots,
+            GemmPath::Outer => outer_products,
             GemmPath::Tiles if self.plan.is_one_block(self.product) => one_block,
             GemmPath::Tiles => loops,
         };
@@ -52,6 +53,17 @@ unsafe fn dots<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, plan: &Gem
             dot::multiply(simd, &Product { b, ..*product });
         }
     }
+    if Rest::is_needed(&finish) {
+        simd.call(Rest { finish, c, rows, cols });
+    }
+}
+
+/// # Safety
+/// As [`Body`].
+unsafe fn outer_products<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, _: &GemmPlan, _: &mut [T]) {
+    let &Product { finish, c, m: rows, n: cols, .. } = product;
+    // SAFETY: the caller's debt.
+    unsafe { outer::multiply(simd, product) };
     if Rest::is_needed(&finish) {
         simd.call(Rest { finish, c, rows, cols });
     }

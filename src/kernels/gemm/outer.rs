@@ -1,0 +1,61 @@
+//! A few outer products, C = a₀·b₀ᵀ + a₁·b₁ᵀ + …: dW of a batch of 1 to 4. C is written row by row, as fast as stores go.
+
+use super::Product;
+use crate::element::Element;
+use crate::simd::{Kernel, Simd};
+
+/// Steps of k up to which stores take longer than sums: tiles take 1.5 times as long with 1 or 2, 1.1 to 1.5 with 4.
+pub(super) const STEPS: usize = 4;
+
+/// Whether it is the path for a product without other work.
+pub(super) fn fits<T: Element>(p: &Product<T>) -> bool {
+    (1..=STEPS).contains(&p.k) && p.n >= ROW_VECTORS * T::LANES && p.b.col == 1 && p.c.col == 1 && p.is_sum()
+}
+
+/// Vectors of a row from which it pays.
+const ROW_VECTORS: usize = 4;
+
+/// Computes a product that [`fits`].
+///
+/// # Safety
+/// What whoever makes a `Nest` owes.
+pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
+    match p.k {
+        1 => simd.call(Outer::<T, 1>(p)),
+        2 => simd.call(Outer::<T, 2>(p)),
+        3 => simd.call(Outer::<T, 3>(p)),
+        4 => simd.call(Outer::<T, 4>(p)),
+        k => unreachable!("no code for {k} outer products"),
+    }
+}
+
+/// K outer products; only [`multiply`] makes one.
+struct Outer<'a, T, const K: usize>(&'a Product<T>);
+
+impl<T: Element, const K: usize> Kernel<T> for Outer<'_, T, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let &Product { m, n, a, b, c, .. } = self.0;
+        for i in 0..m {
+            // SAFETY: whoever made the product owes that its elements are readable, and those of C writable.
+            unsafe {
+                let mut x = [simd.splat(T::ZERO); K];
+                for p in 0..K {
+                    x[p] = simd.splat(*a.at(i, p));
+                }
+                for j in (0..n).step_by(T::LANES) {
+                    // The last vector ends with the row, and computes some of the one before once more.
+                    let j = j.min(n - T::LANES);
+                    // From 0, as any chain: −0 becomes 0.
+                    let mut sum = simd.splat(T::ZERO);
+                    for p in 0..K {
+                        sum = simd.fma(x[p], simd.load(b.at(p, j)), sum);
+                    }
+                    simd.store(c.at(i, j), sum);
+                }
+            }
+        }
+    }
+}
