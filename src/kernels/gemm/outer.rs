@@ -38,6 +38,9 @@ impl<T: Element, const K: usize> Kernel<T> for Outer<'_, T, K> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let &Product { m, n, a, b, c, .. } = self.0;
+        let rows: [*const T; K] = core::array::from_fn(|p| b.at(p, 0));
+        // The last vector ends with the row, and computes some of the one before once more.
+        let (whole, last) = (n / T::LANES * T::LANES, n - T::LANES);
         for i in 0..m {
             // SAFETY: whoever made the product owes that its elements are readable, and those of C writable.
             unsafe {
@@ -45,17 +48,29 @@ impl<T: Element, const K: usize> Kernel<T> for Outer<'_, T, K> {
                 for p in 0..K {
                     x[p] = simd.splat(*a.at(i, p));
                 }
-                for j in (0..n).step_by(T::LANES) {
-                    // The last vector ends with the row, and computes some of the one before once more.
-                    let j = j.min(n - T::LANES);
-                    // From 0, as any chain: −0 becomes 0.
-                    let mut sum = simd.splat(T::ZERO);
-                    for p in 0..K {
-                        sum = simd.fma(x[p], simd.load(b.at(p, j)), sum);
-                    }
-                    simd.store(c.at(i, j), sum);
+                let to = c.at(i, 0);
+                for j in (0..whole).step_by(T::LANES) {
+                    simd.store(to.add(j), sum(simd, &x, &rows, j));
+                }
+                if whole < n {
+                    simd.store(to.add(last), sum(simd, &x, &rows, last));
                 }
             }
         }
     }
+}
+
+/// Σ x[p]·b[p] of a vector from column j on.
+///
+/// # Safety
+/// These elements are readable.
+#[inline(always)]
+unsafe fn sum<T: Element, S: Simd<T>, const K: usize>(simd: S, x: &[S::V; K], rows: &[*const T; K], j: usize) -> S::V {
+    // From 0, as any chain: −0 becomes 0.
+    let mut sum = simd.splat(T::ZERO);
+    for p in 0..K {
+        // SAFETY: the caller's debt.
+        sum = unsafe { simd.fma(x[p], simd.load(rows[p].add(j)), sum) };
+    }
+    sum
 }
