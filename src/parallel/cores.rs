@@ -87,3 +87,46 @@ fn leave_for(is_free: impl Fn(usize) -> bool) {
     #[cfg(not(target_os = "linux"))]
     let _ = is_free;
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    /// What a helper finds that was woken on `core`, where it may use `allowed`: its core, and what it may use afterwards.
+    fn settled(cores: &Cores, core: usize, allowed: &CpuSet) -> (Option<usize>, CpuSet) {
+        let mut only = CpuSet::new();
+        only.set(core);
+        sched_setaffinity(None, &only).expect("a core of this process");
+        sched_setaffinity(None, allowed).expect("as above");
+        let place = cores.settle();
+        (place.core, sched_getaffinity(None).expect("of this thread"))
+    }
+
+    #[test]
+    fn a_helper_leaves_the_core_of_the_caller_and_may_use_all_again() {
+        let allowed = sched_getaffinity(None).expect("of this thread");
+        let core = (0..CpuSet::MAX_CPU).find(|&core| allowed.is_set(core)).expect("this thread runs");
+        let cores = Cores::new();
+        cores.caller.store(core, Ordering::Relaxed);
+        let (found, after) =
+            std::thread::scope(|scope| scope.spawn(|| settled(&cores, core, &allowed)).join().expect("no panic"));
+        assert_ne!(found, Some(core));
+        assert_eq!(found.is_some(), allowed.count() > 1, "a core of its own where there is one");
+        assert!(after == allowed);
+        assert!(cores.helpers.iter().all(|word| word.load(Ordering::Relaxed) == 0), "its place is free again");
+    }
+
+    #[test]
+    fn a_pinned_helper_stays() {
+        let allowed = sched_getaffinity(None).expect("of this thread");
+        let core = (0..CpuSet::MAX_CPU).find(|&core| allowed.is_set(core)).expect("this thread runs");
+        let (cores, mut only) = (Cores::new(), CpuSet::new());
+        only.set(core);
+        cores.caller.store(core, Ordering::Relaxed);
+        let (found, after) =
+            std::thread::scope(|scope| scope.spawn(|| settled(&cores, core, &only)).join().expect("no panic"));
+        assert_eq!(found, None);
+        assert!(after == only);
+    }
+}

@@ -4,6 +4,7 @@ use super::isa::token;
 use super::{Kernel, Simd};
 use crate::element::Element;
 use core::arch::x86_64::*;
+use core::convert::identity;
 
 token! {
     /// Proof of AVX2 and FMA.
@@ -22,9 +23,9 @@ trait PowerOfTwo<V> {
 
 /// Applies an intrinsic to both halves.
 macro_rules! halves {
-    ($f:ident($($x:ident),+)) => {
+    ($f:ident $(<$immediate:literal>)? ($($x:ident),+)) => {
         // SAFETY: the token proves the features; the intrinsic touches no memory.
-        unsafe { [$f($($x[0]),+), $f($($x[1]),+)] }
+        unsafe { [$f $(::<$immediate>)? ($($x[0]),+), $f $(::<$immediate>)? ($($x[1]),+)] }
     };
 }
 
@@ -33,7 +34,8 @@ macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $shl:ident, $shr:ident,
-     $unpacklo:ident, $unpackhi:ident, $permute:ident) => {
+     $unpacklo:ident, $unpackhi:ident, $permute:ident,
+     $to_pd:ident, $from_pd:ident, $to_ps:ident, $from_ps:ident) => {
         impl PowerOfTwo<[$v; 2]> for Avx2 {
             #[inline(always)]
             fn pow2(self, n: [$v; 2]) -> [$v; 2] {
@@ -194,6 +196,30 @@ macro_rules! simd {
                 (mantissa, Simd::<$t>::sub(self, exponent, bias))
             }
             #[inline(always)]
+            fn fold<const STAGE: u32>(self, a: Self::V, b: Self::V) -> Self::V {
+                // Which lanes stay, and which cross to the other half of their group.
+                // SAFETY: token.
+                let (stay, cross) = unsafe {
+                    match STAGE {
+                        1 => return [$add(a[0], a[1]), $add(b[0], b[1])],
+                        2 => (halves!($permute<0x30>(a, b)), halves!($permute<0x21>(a, b))),
+                        3 => {
+                            let (a, b) = (halves!($to_pd(a)), halves!($to_pd(b)));
+                            let (stay, cross) =
+                                (halves!(_mm256_blend_pd<0b1010>(a, b)), halves!(_mm256_shuffle_pd<0b0101>(a, b)));
+                            (halves!($from_pd(stay)), halves!($from_pd(cross)))
+                        }
+                        _ => {
+                            let (a, b) = (halves!($to_ps(a)), halves!($to_ps(b)));
+                            let (stay, cross) = (halves!(_mm256_blend_ps<0xaa>(a, b)), halves!(_mm256_blend_ps<0x55>(a, b)));
+                            let cross = halves!(_mm256_permute_ps<0b10_11_00_01>(cross));
+                            (halves!($from_ps(stay)), halves!($from_ps(cross)))
+                        }
+                    }
+                };
+                halves!($add(stay, cross))
+            }
+            #[inline(always)]
             fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
                 // Unpacking works within 128 bits: the four quarters then go to their places.
                 let low = halves!($unpacklo(a, b));
@@ -216,7 +242,7 @@ simd!(
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
     _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
     _mm256_castps_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
-    _mm256_permute2f128_ps
+    _mm256_permute2f128_ps, _mm256_castps_pd, _mm256_castpd_ps, identity, identity
 );
 #[rustfmt::skip]
 simd!(
@@ -224,5 +250,5 @@ simd!(
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
     _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
     _mm256_castpd_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
-    _mm256_permute2f128_pd
+    _mm256_permute2f128_pd, identity, identity, _mm256_castpd_ps, _mm256_castps_pd
 );

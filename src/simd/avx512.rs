@@ -18,7 +18,7 @@ static ZIP_HIGH_F64: [u64; 8] = [4, 12, 5, 13, 6, 14, 7, 15];
 
 /// The trait from a table of intrinsics: the two element types differ in their names only.
 macro_rules! simd {
-    ($t:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
+    ($t:ident, $bits:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident,
      $narrow:ident, $fma_low:ident, $widen:ident,
@@ -150,6 +150,33 @@ macro_rules! simd {
                 unsafe { ($getmant::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(v), $getexp(v)) }
             }
             #[inline(always)]
+            fn fold<const STAGE: u32>(self, a: $v, b: $v) -> $v {
+                /// Lane i + half of a, or lane i − half of b: what is added to lane i of a, or of b.
+                const fn across(half: usize) -> [$bits; $t::LANES] {
+                    let (mut index, mut i) = ([0; $t::LANES], 0);
+                    while i < $t::LANES {
+                        index[i] = if i & half == 0 { i + half } else { $t::LANES + i - half } as $bits;
+                        i += 1;
+                    }
+                    index
+                }
+                /// The second half of each group.
+                const fn second(half: usize) -> $m {
+                    let (mut mask, mut i) = (0, 0);
+                    while i < $t::LANES {
+                        mask |= ((i & half != 0) as $m) << i;
+                        i += 1;
+                    }
+                    mask
+                }
+                let index = &const { across($t::LANES >> STAGE) };
+                // SAFETY: token; the table is 64 bytes.
+                unsafe {
+                    let index = _mm512_loadu_si512(index.as_ptr().cast());
+                    $add($blend(const { second($t::LANES >> STAGE) }, a, b), $zip(a, index, b))
+                }
+            }
+            #[inline(always)]
             fn zip(self, a: $v, b: $v) -> ($v, $v) {
                 // SAFETY: token; both index tables are 64 bytes.
                 unsafe {
@@ -164,7 +191,7 @@ macro_rules! simd {
 
 #[rustfmt::skip]
 simd!(
-    f32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_maskz_loadu_ps,
+    f32, u32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
     _mm512_getmant_ps, _mm512_getexp_ps, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
@@ -172,7 +199,7 @@ simd!(
 );
 #[rustfmt::skip]
 simd!(
-    f64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_maskz_loadu_pd,
+    f64, u64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
     _mm512_getmant_pd, _mm512_getexp_pd, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,

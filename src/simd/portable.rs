@@ -131,6 +131,11 @@ macro_rules! simd {
                 ($v::new(mantissa), $v::new(exponent))
             }
             #[inline(always)]
+            fn fold<const STAGE: u32>(self, a: $v, b: $v) -> $v {
+                let (half, a, b) = ($t::LANES >> STAGE, a.to_array(), b.to_array());
+                $v::new(from_fn(|i| if i & half == 0 { a[i] + a[i + half] } else { b[i - half] + b[i] }))
+            }
+            #[inline(always)]
             fn zip(self, a: $v, b: $v) -> ($v, $v) {
                 let pair = [a.to_array(), b.to_array()];
                 let lane = |i: usize| pair[i % 2][i / 2];

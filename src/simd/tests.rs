@@ -31,6 +31,7 @@ on_every_token!(
     scale_rounds_once,
     split_gives_mantissa_and_exponent,
     zip_interleaves,
+    fold_sums_halves_of_groups,
     sum_and_max_lane_follow_their_tree,
     call_returns_what_its_kernel_does,
     apply_reaches_every_element_and_no_other,
@@ -142,6 +143,9 @@ enum Op {
     Scale,
     Split,
     Zip,
+    /// The first two stages, then the others (the last twice where there are three).
+    Fold12,
+    Fold34,
     /// Both results of one vector, in every lane.
     SumMax,
 }
@@ -170,6 +174,9 @@ impl<T: Element> Kernel<T> for OnLanes<T> {
             Op::Scale => (simd.scale(a, b), c),
             Op::Split => simd.split(a),
             Op::Zip => simd.zip(a, b),
+            Op::Fold12 => (simd.fold::<1>(a, b), simd.fold::<2>(a, b)),
+            Op::Fold34 if T::LANES > 8 => (simd.fold::<3>(a, b), simd.fold::<4>(a, b)),
+            Op::Fold34 => (simd.fold::<3>(a, b), simd.fold::<3>(a, b)),
             Op::SumMax => (simd.splat(simd.sum(a)), simd.splat(simd.max_lane(a))),
         };
         [simd.lanes(first), simd.lanes(second)]
@@ -259,6 +266,19 @@ fn zip_interleaves<T: Scalar>(token: Token) {
     for lane in 0..2 * T::LANES {
         let expected = if lane % 2 == 0 { a[lane / 2] } else { b[lane / 2] };
         assert!(found[lane / T::LANES][lane % T::LANES] == expected, "{found:?} on {}", token.isa());
+    }
+}
+
+fn fold_sums_halves_of_groups<T: Scalar>(token: Token) {
+    let (a, b) = (ramp::<T>(1.0), ramp::<T>(101.0));
+    let fold = |op| T::dispatch(token, OnLanes { op, x: [a, b, a] });
+    let ([first, second], [third, fourth]) = (fold(Op::Fold12), fold(Op::Fold34));
+    for (stage, found) in [(1, first), (2, second), (3, third), (T::LANES.ilog2(), fourth)] {
+        let half = T::LANES >> stage;
+        for lane in 0..T::LANES {
+            let expected = if lane & half == 0 { a[lane] + a[lane + half] } else { b[lane - half] + b[lane] };
+            assert!(found[lane] == expected, "stage {stage}, lane {lane} on {}: {found:?}", token.isa());
+        }
     }
 }
 

@@ -327,8 +327,8 @@ unsafe fn load<T: Element, S: Simd<T>>(simd: S, some: Option<S::M>, p: *const T)
     }
 }
 
-/// `Simd::sum(acc[r][g])` to element (r, g) of `to`, for R · G a power of two: pairs of vectors are interleaved and added,
-/// log₂ LANES times.
+/// `Simd::sum(acc[r][g])` to element (r, g) of `to`, for R · G a power of two: pairs of vectors are folded to one, log₂ LANES
+/// times.
 ///
 /// # Safety
 /// These elements are writable.
@@ -343,21 +343,18 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
     // Each sum comes out as often as fewer than LANES leave room for.
     let copies = T::LANES / together;
     for first in (0..R * G).step_by(together) {
-        // Interleaving reverses the bits of the order.
+        // Folding reverses the bits of the order.
         let mut v: [S::V; 16] = core::array::from_fn(|q| {
             let place = (2 * q % (2 * together)).reverse_bits() >> (usize::BITS - 1 - together.ilog2());
             let sum = first + place;
             acc[sum / G][sum % G]
         });
         let mut count = together;
-        for _ in 0..T::LANES.ilog2() {
-            // A vector that is left alone is paired with itself.
-            let (halved, next) = (count.div_ceil(2), usize::from(count > 1));
-            count = halved;
-            for i in 0..count {
-                let (low, high) = simd.zip(v[2 * i], v[2 * i + next]);
-                v[i] = simd.add(low, high);
-            }
+        count = halve::<T, S, 1>(simd, &mut v, count);
+        count = halve::<T, S, 2>(simd, &mut v, count);
+        count = halve::<T, S, 3>(simd, &mut v, count);
+        if T::LANES > 8 {
+            halve::<T, S, 4>(simd, &mut v, count);
         }
         let lanes = simd.lanes(v[0]);
         for sum in 0..together {
@@ -366,4 +363,14 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
             unsafe { *to.offset(offset(r, stride, g, 1)) = lanes[sum * copies] };
         }
     }
+}
+
+/// Folds pairs of the first `count` vectors; one that is alone with itself. Gives back how many are left.
+#[inline(always)]
+fn halve<T: Element, S: Simd<T>, const STAGE: u32>(simd: S, v: &mut [S::V; 16], count: usize) -> usize {
+    let (left, next) = (count.div_ceil(2), usize::from(count > 1));
+    for i in 0..left {
+        v[i] = simd.fold::<STAGE>(v[2 * i], v[2 * i + next]);
+    }
+    left
 }
