@@ -4,7 +4,6 @@ use super::isa::token;
 use super::{Kernel, Simd};
 use crate::element::Element;
 use core::arch::x86_64::*;
-use core::convert::identity;
 
 token! {
     /// Proof of AVX2 and FMA.
@@ -35,7 +34,8 @@ macro_rules! simd {
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $shl:ident, $shr:ident,
      $unpacklo:ident, $unpackhi:ident, $permute:ident,
-     $to_pd:ident, $from_pd:ident, $to_ps:ident, $from_ps:ident) => {
+     $pick:ident, $shuffle:ident, $swap:ident,
+     $stay3:literal, $cross3:literal, $stay4:literal, $cross4:literal, $adjacent:literal) => {
         impl PowerOfTwo<[$v; 2]> for Avx2 {
             #[inline(always)]
             fn pow2(self, n: [$v; 2]) -> [$v; 2] {
@@ -198,23 +198,15 @@ macro_rules! simd {
             #[inline(always)]
             fn fold<const STAGE: u32>(self, a: Self::V, b: Self::V) -> Self::V {
                 // Which lanes stay, and which cross to the other half of their group.
-                // SAFETY: token.
-                let (stay, cross) = unsafe {
-                    match STAGE {
-                        1 => return [$add(a[0], a[1]), $add(b[0], b[1])],
-                        2 => (halves!($permute<0x30>(a, b)), halves!($permute<0x21>(a, b))),
-                        3 => {
-                            let (a, b) = (halves!($to_pd(a)), halves!($to_pd(b)));
-                            let (stay, cross) =
-                                (halves!(_mm256_blend_pd<0b1010>(a, b)), halves!(_mm256_shuffle_pd<0b0101>(a, b)));
-                            (halves!($from_pd(stay)), halves!($from_pd(cross)))
-                        }
-                        _ => {
-                            let (a, b) = (halves!($to_ps(a)), halves!($to_ps(b)));
-                            let (stay, cross) = (halves!(_mm256_blend_ps<0xaa>(a, b)), halves!(_mm256_blend_ps<0x55>(a, b)));
-                            let cross = halves!(_mm256_permute_ps<0b10_11_00_01>(cross));
-                            (halves!($from_ps(stay)), halves!($from_ps(cross)))
-                        }
+                let (stay, cross) = match STAGE {
+                    // SAFETY: token.
+                    1 => return unsafe { [$add(a[0], a[1]), $add(b[0], b[1])] },
+                    2 => (halves!($permute<0x30>(a, b)), halves!($permute<0x21>(a, b))),
+                    3 => (halves!($pick<$stay3>(a, b)), halves!($shuffle<$cross3>(a, b))),
+                    // Of `f32` only: zeros stand for the immediates of `f64`.
+                    _ => {
+                        let cross = halves!($pick<$cross4>(a, b));
+                        (halves!($pick<$stay4>(a, b)), halves!($swap<$adjacent>(cross)))
                     }
                 };
                 halves!($add(stay, cross))
@@ -242,7 +234,7 @@ simd!(
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
     _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
     _mm256_castps_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
-    _mm256_permute2f128_ps, _mm256_castps_pd, _mm256_castpd_ps, identity, identity
+    _mm256_permute2f128_ps, _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
 );
 #[rustfmt::skip]
 simd!(
@@ -250,5 +242,5 @@ simd!(
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
     _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
     _mm256_castpd_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
-    _mm256_permute2f128_pd, identity, identity, _mm256_castpd_ps, _mm256_castps_pd
+    _mm256_permute2f128_pd, _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
 );
