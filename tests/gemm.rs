@@ -15,6 +15,7 @@ both_types!(
     every_layout,
     packed_operands,
     vectors,
+    few_steps,
     long_k,
     integers_are_exact,
     epilogues,
@@ -150,6 +151,20 @@ fn vectors<T: Float>() {
         for layouts in transpositions() {
             let case = Case::<T>::new((m, n, k), layouts, &mut rng).scaled(-0.5, 2.0, &mut rng);
             case.verify_sample(&sequential_execs(), 100, &mut rng);
+        }
+    }
+}
+
+/// Outer products, with whole vectors to a row and without, and the widths and depths beside theirs.
+fn few_steps<T: Float>() {
+    let mut rng = Rng::new(9);
+    for k in 1..=5 {
+        for n in [4 * T::LANES - 1, 4 * T::LANES, 4 * T::LANES + 3, 131] {
+            for layouts in transpositions() {
+                Case::<T>::new((9, n, k), layouts, &mut rng).verify(&sequential_execs());
+            }
+            let padded = [Layout::ROWS, Layout { pad: 3, ..Layout::ROWS }, Layout { pad: 5, ..Layout::ROWS }];
+            Case::<T>::new((7, n, k), padded, &mut rng).verify(&sequential_execs());
         }
     }
 }

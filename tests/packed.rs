@@ -5,10 +5,10 @@ mod common;
 
 use common::gemm::Case;
 use common::strided::Layout;
-use common::{Float, Rng, assert_mentions, assert_same_bits, execs};
+use common::{Float, Rng, assert_mentions, assert_same_bits, execs, sequential_execs};
 use roofline::{Activation, Epilogue, Error, Exec, Isa, Mat, PackedB};
 
-both_types!(every_layout_and_batch, one_pack_serves_both_ways_through_a_layer, wrong_operands_are_refused);
+both_types!(every_layout_and_batch, one_pack_serves_both_ways_through_a_layer, few_steps, wrong_operands_are_refused);
 
 fn every_layout_and_batch<T: Float>() {
     let mut rng = Rng::new(41);
@@ -54,6 +54,20 @@ fn one_pack_serves_both_ways_through_a_layer<T: Float>() {
                 .gemm_packed(T::ONE, a.as_ref(), &tiled, T::ZERO, expected.as_mut(), Epilogue::default())
                 .unwrap();
             assert!(found.as_slice() == expected.as_slice());
+        }
+    }
+}
+
+/// Few steps of k, which have a path of their own where nothing is packed.
+fn few_steps<T: Float>() {
+    let mut rng = Rng::new(43);
+    for (n, k) in [(64, 1), (100, 2), (131, 3), (256, 4), (70, 5)] {
+        let case = Case::<T>::new((9, n, k), [Layout::ROWS; 3], &mut rng);
+        for exec in sequential_execs() {
+            let (packed, mut result) = (PackedB::new(&exec, case.b.view()), case.c.clone());
+            let epilogue = Epilogue::default();
+            exec.gemm_packed(T::ONE, case.a.view(), &packed, T::ZERO, result.view_mut(), epilogue).unwrap();
+            case.check(exec, &result);
         }
     }
 }

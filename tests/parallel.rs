@@ -2,7 +2,7 @@
 
 #![cfg(feature = "parallel")]
 
-use roofline::{Exec, Mat, MatRef};
+use roofline::{Exec, Mat, MatMut, MatRef};
 use std::cell::RefCell;
 use std::sync::mpsc;
 use std::thread;
@@ -68,6 +68,21 @@ fn within_other_pools() {
             )
         };
         assert!(both() == (expected.clone(), expected.clone()));
+    }
+}
+
+/// The last part of a product can be one row of a tile, or a few columns: nothing behind C is touched.
+#[test]
+fn parts_that_are_smaller_than_a_tile() {
+    for (threads, m, n, k) in [(101, 601, 210, 210), (64, 1000, 4035, 1), (64, 1000, 4035, 4)] {
+        let (a, b, exec) = (matrix(m, k), matrix(k, n), Exec::default().with_threads(threads).unwrap());
+        let expected = product(&Exec::sequential(), a.as_ref(), b.as_ref());
+        let mut memory = vec![-7.0; (m + 8) * n];
+        let (c, behind) = memory.split_at_mut(m * n);
+        let view = MatMut::from_slice(c, m, n).unwrap();
+        exec.region(|| exec.gemm(1.0, a.as_ref(), b.as_ref(), 0.0, view)).unwrap();
+        assert!(c.iter().zip(&expected).all(|(x, bits)| x.to_bits() == *bits), "{m}x{n}x{k}");
+        assert!(behind.iter().all(|&x| x == -7.0), "behind C of {m}x{n}x{k}");
     }
 }
 

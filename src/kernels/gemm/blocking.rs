@@ -151,8 +151,8 @@ impl GemmPlan {
     pub(crate) fn packed_ahead<T: Element>(p: &Product<T>, vectors: usize, registers: usize) -> Self {
         let most = (1..=8).rev().find(|&rows| tile::fits(registers, rows, vectors));
         let tile = Tile { rows: balanced(p.m, most.unwrap_or(1)), vectors };
-        let packing = Packing::Ahead;
-        Self { tile, packing, nc: columns_of_a_block::<T>(tile), ..Self::oriented(p, GemmPath::Tiles, registers) }
+        let (path, packing) = (GemmPath::Tiles, Packing::Ahead);
+        Self { path, tile, packing, nc: columns_of_a_block::<T>(tile), ..Self::oriented(p, path, registers) }
     }
 
     /// Elements of scratch memory that the plan needs: packed B, then the strip of C that is scattered.

@@ -76,13 +76,14 @@ unsafe fn outer_products<T: Element, S: Simd<T>>(simd: S, product: &Product<T>, 
 /// As [`Body`].
 unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, _: &mut [T]) {
     let &Product { m, n, k, alpha, a, b, beta, c, finish, .. } = whole;
-    let (high, width) = (plan.tile.rows, plan.tile.vectors * T::LANES);
+    // A part of a product may have fewer rows than the tile.
+    let (high, width) = (min(plan.tile.rows, m), plan.tile.vectors * T::LANES);
     let b = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
     let update = Update { alpha, beta, bias: finish.bias, relu: finish.is_relu() };
     let fetch = Fetch::of(k, m > high);
     let mut strip =
         Strip { k, a, rows: 0, b, packed: ptr::null_mut(), panels: 0, cols: 0, c: c.ptr, c_row: c.row, update, fetch };
-    let filled = if m <= high { m } else { m / high * high };
+    let filled = if m == high { m } else { m / high * high };
     for (i, rows, high) in [(0, filled, high), (filled, m - filled, m - filled)] {
         if rows == 0 {
             break;

@@ -39,8 +39,10 @@ impl<T: Element, const K: usize> Kernel<T> for Outer<'_, T, K> {
     fn run<S: Simd<T>>(self, simd: S) {
         let &Product { m, n, a, b, c, .. } = self.0;
         let rows: [*const T; K] = core::array::from_fn(|p| b.at(p, 0));
-        // The last vector ends with the row, and computes some of the one before once more.
-        let (whole, last) = (n / T::LANES * T::LANES, n - T::LANES);
+        // The last vector ends with the row, and computes some of the one before once more. A part of a product may have less
+        // than a vector.
+        let (whole, last) = (n / T::LANES * T::LANES, n.checked_sub(T::LANES));
+        let some = simd.first(n);
         for i in 0..m {
             // SAFETY: whoever made the product owes that its elements are readable, and those of C writable.
             unsafe {
@@ -52,8 +54,16 @@ impl<T: Element, const K: usize> Kernel<T> for Outer<'_, T, K> {
                 for j in (0..whole).step_by(T::LANES) {
                     simd.store(to.add(j), sum(simd, &x, &rows, j));
                 }
-                if whole < n {
-                    simd.store(to.add(last), sum(simd, &x, &rows, last));
+                match last {
+                    Some(last) if whole < n => simd.store(to.add(last), sum(simd, &x, &rows, last)),
+                    Some(_) => {}
+                    None => {
+                        let mut sum = simd.splat(T::ZERO);
+                        for p in 0..K {
+                            sum = simd.fma(x[p], simd.load_masked(some, rows[p]), sum);
+                        }
+                        simd.store_masked(some, to, sum);
+                    }
                 }
             }
         }
