@@ -36,31 +36,44 @@ impl Step {
     }
 }
 
+/// One line: a step on one thread and on all of them, and the peak, in turn.
+fn line(batch: usize) {
+    let [mut one, mut all] = [Exec::sequential(), Exec::default()].map(|exec| {
+        let mut step = Step::new(batch, exec);
+        let first = step.run();
+        let last = (0..20).map(|_| step.run()).last().expect("20 steps");
+        assert!(last < first, "batch {batch}: the cost rose from {first} to {last}");
+        step
+    });
+    let flops = one.net.step_flops() as f64;
+    let mut peak = 0.0_f64;
+    let times = alternate(&mut [
+        &mut || {
+            black_box(one.run());
+        },
+        &mut || {
+            black_box(all.run());
+        },
+        &mut || peak = peak.max(Exec::sequential().fma_peak::<f32>(1)),
+    ]);
+    print!("batch {batch:5}");
+    for (name, threads, time) in [("one thread", 1, times[0]), ("all threads", Exec::default().threads(), times[1])] {
+        let samples = batch as f64 / time;
+        let (gflops, peak) = (samples * flops / 1e9, peak * threads as f64);
+        print!("   {name} {samples:9.0} samples/s {gflops:7.1} GFLOP/s {:5.1} % of {peak:.1}", 100.0 * gflops / peak);
+    }
+    println!();
+}
+
 fn train_step(c: &mut Criterion) {
+    BATCHES.into_iter().filter(|batch| is_wanted(&format!("batch {batch}"))).for_each(line);
     let mut group = c.benchmark_group("train_step");
     for (threads, exec) in [("one thread", Exec::sequential()), ("all threads", Exec::default())] {
         for batch in BATCHES {
-            let name = format!("{threads} {batch}");
             let mut step = Step::new(batch, exec);
-            let first = step.run();
-            let last = (0..20).map(|_| step.run()).last().expect("20 steps");
-            assert!(last < first, "{name}: the cost rose from {first} to {last}");
-            if is_wanted(&name) {
-                let mut peak = 0.0_f64;
-                let mut measure_peak = || peak = peak.max(exec.fma_peak::<f32>(1));
-                let flops = step.net.step_flops() as f64;
-                let mut run = || {
-                    black_box(step.run());
-                };
-                let [time, _] = alternate(&mut [&mut run, &mut measure_peak]);
-                let (samples, peak) = (batch as f64 / time, peak * exec.threads() as f64);
-                let gflops = samples * flops / 1e9;
-                let share = 100.0 * gflops / peak;
-                println!("{name:18} {samples:9.0} samples/s {gflops:7.1} GFLOP/s {share:6.1} % of {peak:.1}");
-            }
             group.throughput(Throughput::Elements(batch as u64));
             group.sample_size(10);
-            group.bench_function(&name, |bencher| bencher.iter(|| step.run()));
+            group.bench_function(format!("{threads} {batch}"), |bencher| bencher.iter(|| step.run()));
         }
     }
     group.finish();

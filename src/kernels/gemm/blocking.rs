@@ -114,17 +114,7 @@ impl GemmPlan {
             if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
         let is_dot = path == GemmPath::Dots;
         let is_outer = !is_dot && outer::fits(p) && !streams_c(p);
-        let plain = Self {
-            swapped: false,
-            path: if is_outer { GemmPath::Outer } else { path },
-            tile,
-            packing: Packing::InPlace,
-            scatter: p.c.col != 1 && p.n > 1,
-            streams_c: false,
-            kc: kc::<T>(),
-            nc: columns_of_a_block::<T>(tile),
-            parts: (1, 1),
-        };
+        let plain = Self::plain(p, if is_outer { GemmPath::Outer } else { path }, tile);
         // The rest is for products that take longer than the choice.
         if is_outer || !is_dot && p.b.col == 1 && p.work() <= SMALL_WORK {
             return plain;
@@ -151,8 +141,22 @@ impl GemmPlan {
     pub(crate) fn packed_ahead<T: Element>(p: &Product<T>, vectors: usize, registers: usize) -> Self {
         let most = (1..=8).rev().find(|&rows| tile::fits(registers, rows, vectors));
         let tile = Tile { rows: balanced(p.m, most.unwrap_or(1)), vectors };
-        let (path, packing) = (GemmPath::Tiles, Packing::Ahead);
-        Self { path, tile, packing, nc: columns_of_a_block::<T>(tile), ..Self::oriented(p, path, registers) }
+        Self { packing: Packing::Ahead, streams_c: streams_c(p), ..Self::plain(p, GemmPath::Tiles, tile) }
+    }
+
+    /// Nothing is packed, and blocks are of the usual size, as those of a B that was packed ahead are.
+    fn plain<T: Element>(p: &Product<T>, path: GemmPath, tile: Tile) -> Self {
+        Self {
+            swapped: false,
+            path,
+            tile,
+            packing: Packing::InPlace,
+            scatter: p.c.col != 1 && p.n > 1,
+            streams_c: false,
+            kc: kc::<T>(),
+            nc: columns_of_a_block::<T>(tile),
+            parts: (1, 1),
+        }
     }
 
     /// Elements of scratch memory that the plan needs: packed B, then the strip of C that is scattered.
