@@ -84,6 +84,7 @@ pub use kernels::gemm::{GemmPath, GemmPlan, Packing, Tile};
 pub use matrix::{Mat, MatMut, MatRef};
 pub use optim::{AdamState, MomentumState};
 pub use simd::Isa;
+pub use softmax::Targets;
 
 /// The examples of the README compile and run; one of them takes arrays of `ndarray`.
 #[cfg(all(doctest, feature = "ndarray"))]

@@ -61,10 +61,15 @@ fn nothing_is_allocated_after_the_first_step() {
         let (a, b) = (Mat::<f64>::zeros(140, 300), Mat::<f64>::zeros(300, 1024));
         let (mut c, mut state) = (Mat::zeros(140, 1024), AdamState::new(140 * 300));
         let (mut w, mut y) = (vec![0.0; 140 * 300], c.clone());
+        let (long, mut long_y, mut lse) = (Mat::zeros(1, 100_000), Mat::<f64>::zeros(1, 100_000), vec![0.0; 140]);
         let mut step = || {
             exec.gemm(1.0, a.as_ref(), b.as_ref(), 0.0, c.as_mut()).unwrap();
             exec.softmax(c.as_ref(), y.as_mut()).unwrap();
             exec.softmax(c.as_ref().t(), y.as_mut().t()).unwrap();
+            exec.softmax_grad(c.as_ref().t(), c.as_ref().t(), y.as_mut().t()).unwrap();
+            exec.log_softmax(long.as_ref(), long_y.as_mut()).unwrap();
+            exec.softmax_inplace(long_y.as_mut()).unwrap();
+            exec.logsumexp(c.as_ref(), &mut lse).unwrap();
             exec.relu_inplace(c.as_mut_slice()).unwrap();
             exec.adam(&mut w, a.as_slice(), &mut state, 0.1).unwrap();
         };

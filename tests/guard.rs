@@ -15,7 +15,7 @@ use common::{Float, Rng, promised_bits, sequential_execs};
 use memory::{Flush, Guarded};
 use roofline::{
     Activation, AdamState, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut, MatRef, MomentumState, PackedB,
-    Packing,
+    Packing, Targets,
 };
 
 both_types!(
@@ -212,19 +212,28 @@ fn every_elementwise_function_and_length<T: Float>() {
 }
 
 fn every_row_function_and_width<T: Float>() {
-    for rows in [1, 3] {
+    // One row, few, and a full block of rows that are taken together with some more.
+    for rows in [1, 3, 17] {
         check_slices::<T>(
-            1,
+            2,
             |exec, x, y| {
                 let cols = x[0].len() / rows;
-                let (x, y) = (&x[0][..rows * cols], &mut y[..rows * cols]);
                 if cols == 0 {
                     return Ok(());
                 }
-                exec.softmax(MatRef::from_slice(x, rows, cols)?, MatMut::from_slice(y, rows, cols)?)?;
-                exec.log_softmax(MatRef::from_slice(x, rows, cols)?, MatMut::from_slice(y, rows, cols)?)?;
-                let (z, dz) = (MatRef::from_slice(x, rows, cols)?, MatMut::from_slice(y, rows, cols)?);
-                exec.softmax_cross_entropy(z, &vec![cols - 1; rows], dz).map(drop)
+                let y = &mut y[..rows * cols];
+                let [z, t] = [x[0], x[1]].map(|x| MatRef::from_slice(&x[..rows * cols], rows, cols));
+                let (z, t) = (z?, t?);
+                let labels = vec![cols - 1; rows];
+                exec.softmax(z, MatMut::from_slice(y, rows, cols)?)?;
+                exec.log_softmax(z, MatMut::from_slice(y, rows, cols)?)?;
+                exec.softmax_grad(z, t, MatMut::from_slice(y, rows, cols)?)?;
+                exec.log_softmax_grad(z, t, MatMut::from_slice(y, rows, cols)?)?;
+                exec.softmax_cross_entropy(z, &labels, MatMut::from_slice(y, rows, cols)?)?;
+                exec.softmax_cross_entropy_with(z, Targets::Probabilities(t), MatMut::from_slice(y, rows, cols)?)?;
+                let smoothed = Targets::Smoothed { labels: &labels, smoothing: 0.1 };
+                exec.softmax_cross_entropy_with(z, smoothed, MatMut::from_slice(y, rows, cols)?)?;
+                exec.logsumexp(z, &mut y[..rows])
             },
             &rows,
         );

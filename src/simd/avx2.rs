@@ -196,11 +196,10 @@ macro_rules! simd {
                 (mantissa, Simd::<$t>::sub(self, exponent, bias))
             }
             #[inline(always)]
-            fn fold<const STAGE: u32>(self, a: Self::V, b: Self::V) -> Self::V {
+            fn halves<const STAGE: u32>(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
                 // Which lanes stay, and which cross to the other half of their group.
-                let (stay, cross) = match STAGE {
-                    // SAFETY: token.
-                    1 => return unsafe { [$add(a[0], a[1]), $add(b[0], b[1])] },
+                match STAGE {
+                    1 => ([a[0], b[0]], [a[1], b[1]]),
                     2 => (halves!($permute<0x30>(a, b)), halves!($permute<0x21>(a, b))),
                     3 => (halves!($pick<$stay3>(a, b)), halves!($shuffle<$cross3>(a, b))),
                     // Of `f32` only: zeros stand for the immediates of `f64`.
@@ -208,8 +207,7 @@ macro_rules! simd {
                         let cross = halves!($pick<$cross4>(a, b));
                         (halves!($pick<$stay4>(a, b)), halves!($swap<$adjacent>(cross)))
                     }
-                };
-                halves!($add(stay, cross))
+                }
             }
             #[inline(always)]
             fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {

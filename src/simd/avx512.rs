@@ -150,8 +150,8 @@ macro_rules! simd {
                 unsafe { ($getmant::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(v), $getexp(v)) }
             }
             #[inline(always)]
-            fn fold<const STAGE: u32>(self, a: $v, b: $v) -> $v {
-                /// Lane i + half of a, or lane i − half of b: what is added to lane i of a, or of b.
+            fn halves<const STAGE: u32>(self, a: $v, b: $v) -> ($v, $v) {
+                /// Lane i + half of a, or lane i − half of b: what meets lane i of a, or of b.
                 const fn across(half: usize) -> [$bits; $t::LANES] {
                     let (mut index, mut i) = ([0; $t::LANES], 0);
                     while i < $t::LANES {
@@ -173,7 +173,7 @@ macro_rules! simd {
                 // SAFETY: token; the table is 64 bytes.
                 unsafe {
                     let index = _mm512_loadu_si512(index.as_ptr().cast());
-                    $add($blend(const { second($t::LANES >> STAGE) }, a, b), $zip(a, index, b))
+                    ($blend(const { second($t::LANES >> STAGE) }, a, b), $zip(a, index, b))
                 }
             }
             #[inline(always)]

@@ -114,9 +114,16 @@ pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
     /// The lanes of a and b in turn: a₀ b₀ a₁ b₁ … in the first vector, the rest in the second.
     fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
 
-    /// A step of [`Simd::sum`] for two vectors at once, whose lanes are in groups of 64 / 2^(STAGE − 1) bytes: in the first half
-    /// of each group the sums of the halves of a's, in the second those of b's. STAGE counts from 1 while a half is a lane or more.
-    fn fold<const STAGE: u32>(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The halves of the lanes of two vectors, in groups of 64 / 2^(STAGE − 1) bytes: what the vectors hold in the first half of a
+    /// group are the two halves of a's, in the second those of b's, in either order. STAGE counts from 1 while a half is a lane or more.
+    fn halves<const STAGE: u32>(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
+
+    /// A step of [`Simd::sum`] for two vectors at once: the sum of their [`Simd::halves`].
+    #[inline(always)]
+    fn fold<const STAGE: u32>(self, a: Self::V, b: Self::V) -> Self::V {
+        let (x, y) = self.halves::<STAGE>(a, b);
+        self.add(x, y)
+    }
 
     /// The lanes as an array; elements beyond `LANES` are 0.
     #[inline(always)]

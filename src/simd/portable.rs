@@ -131,9 +131,11 @@ macro_rules! simd {
                 ($v::new(mantissa), $v::new(exponent))
             }
             #[inline(always)]
-            fn fold<const STAGE: u32>(self, a: $v, b: $v) -> $v {
+            fn halves<const STAGE: u32>(self, a: $v, b: $v) -> ($v, $v) {
                 let (half, a, b) = ($t::LANES >> STAGE, a.to_array(), b.to_array());
-                $v::new(from_fn(|i| if i & half == 0 { a[i] + a[i + half] } else { b[i - half] + b[i] }))
+                let first = from_fn(|i| if i & half == 0 { a[i] } else { b[i - half] });
+                let second = from_fn(|i| if i & half == 0 { a[i + half] } else { b[i] });
+                ($v::new(first), $v::new(second))
             }
             #[inline(always)]
             fn zip(self, a: $v, b: $v) -> ($v, $v) {

@@ -15,7 +15,15 @@ pub(crate) trait Lanewise<T: Element, const IN: usize, const OUT: usize>: Copy {
 pub(crate) trait Fold<T: Element, const IN: usize, const OUT: usize>: Copy {
     /// The new accumulator, and the vectors to write.
     fn step<S: Simd<T>>(self, simd: S, acc: S::V, x: [S::V; IN]) -> (S::V, [S::V; OUT]);
+    /// The accumulator of what went into `a` and `b`.
+    fn merge<S: Simd<T>>(self, simd: S, a: S::V, b: S::V) -> S::V;
 }
+
+/// Accumulators of [`Arrays::fold`]: as many as the latency of an addition is longer than the time between two.
+const ACCUMULATORS: usize = 4;
+
+/// Vectors that an accumulator of [`Arrays::fold`] takes before it is merged: what bounds the error of a long sum.
+const CHAIN: usize = 16;
 
 /// Arrays of one length: `IN` to read, `OUT` to write. An output may also be an input (in place).
 #[derive(Clone, Copy)]
@@ -79,66 +87,123 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
                 }
             }
             if whole < self.len {
-                let rest = simd.first(self.len - whole);
-                let mut x = [simd.splat(T::ZERO); IN];
-                for i in 0..IN {
-                    x[i] = simd.load_masked(rest, self.inputs[i].add(whole));
-                }
-                let y = f.apply(simd, x);
-                for o in 0..OUT {
-                    simd.store_masked(rest, self.outputs[o].add(whole), y[o]);
-                }
+                self.apply_last(simd, whole, f);
             }
         }
     }
 
-    /// Folds every element into one vector of `T::LANES` partial results: lane l takes the elements l, l + LANES, …
+    /// [`Arrays::apply`] to the last `len − at` elements, a vector at most.
+    ///
+    /// # Safety
+    /// `len − at` ≤ LANES.
     #[inline(always)]
-    pub(crate) fn fold<S: Simd<T>>(self, simd: S, mut acc: S::V, f: impl Fold<T, IN, OUT>) -> S::V {
-        let whole = self.len / T::LANES * T::LANES;
+    pub(crate) unsafe fn apply_last<S: Simd<T>>(&self, simd: S, at: usize, f: impl Lanewise<T, IN, OUT>) {
+        let rest = simd.first(self.len - at);
+        let mut x = [simd.splat(T::ZERO); IN];
         // SAFETY: as for `apply`.
         unsafe {
-            for at in (0..whole).step_by(T::LANES) {
-                let mut x = [simd.splat(T::ZERO); IN];
-                for i in 0..IN {
-                    x[i] = simd.load(self.inputs[i].add(at));
-                }
-                let (sum, y) = f.step(simd, acc, x);
-                acc = sum;
-                for o in 0..OUT {
-                    simd.store(self.outputs[o].add(at), y[o]);
-                }
+            for i in 0..IN {
+                x[i] = simd.load_masked(rest, self.inputs[i].add(at));
             }
-            if whole < self.len {
-                let rest = simd.first(self.len - whole);
-                let mut x = [simd.splat(T::ZERO); IN];
-                for i in 0..IN {
-                    x[i] = simd.load_masked(rest, self.inputs[i].add(whole));
-                }
-                let (sum, y) = f.step(simd, acc, x);
-                acc = simd.select(rest, sum, acc);
-                for o in 0..OUT {
-                    simd.store_masked(rest, self.outputs[o].add(whole), y[o]);
-                }
+            let y = f.apply(simd, x);
+            for o in 0..OUT {
+                simd.store_masked(rest, self.outputs[o].add(at), y[o]);
             }
         }
-        acc
+    }
+
+    /// Folds every element into one vector of `T::LANES` partial results, from `start`, which changes no result: lane l takes the
+    /// elements l, l + LANES, …, from [`ACCUMULATORS`] vectors on in as many chains, of [`CHAIN`] vectors each, that are merged.
+    #[inline(always)]
+    pub(crate) fn fold<S: Simd<T>>(self, simd: S, start: S::V, f: impl Fold<T, IN, OUT>) -> S::V {
+        // SAFETY: outputs are written under the mask of the rest.
+        unsafe { self.fold_to::<S, false>(simd, start, f) }
+    }
+
+    /// [`Arrays::fold`] to outputs that are `PADDED`: a masked store keeps a load that follows waiting until it is in the cache.
+    ///
+    /// # Safety
+    /// `PADDED` outputs are writable up to a multiple of LANES.
+    #[inline(always)]
+    pub(crate) unsafe fn fold_to<S: Simd<T>, const PADDED: bool>(
+        self,
+        simd: S,
+        start: S::V,
+        f: impl Fold<T, IN, OUT>,
+    ) -> S::V {
+        let group = ACCUMULATORS * T::LANES;
+        let (groups, whole) = (self.len / group * group, self.len / T::LANES * T::LANES);
+        let mut first = start;
+        // SAFETY: as for `apply`.
+        unsafe {
+            for from in (0..groups).step_by(CHAIN * group) {
+                let to = groups.min(from + CHAIN * group);
+                let mut acc = [start; ACCUMULATORS];
+                for at in (from..to).step_by(group) {
+                    for a in 0..ACCUMULATORS {
+                        acc[a] = self.step(simd, acc[a], at + a * T::LANES, f);
+                    }
+                }
+                let halves = (f.merge(simd, acc[0], acc[2]), f.merge(simd, acc[1], acc[3]));
+                first = f.merge(simd, first, f.merge(simd, halves.0, halves.1));
+            }
+            for at in (groups..whole).step_by(T::LANES) {
+                first = self.step(simd, first, at, f);
+            }
+            if whole < self.len { self.last_step::<S, PADDED>(simd, first, whole, f) } else { first }
+        }
+    }
+
+    /// The step of [`Arrays::fold`] with the last `len − at` elements, a vector at most. From 0 it is the whole fold of a short array.
+    ///
+    /// # Safety
+    /// As [`Arrays::fold_to`], and `len − at` ≤ LANES.
+    #[inline(always)]
+    pub(crate) unsafe fn last_step<S: Simd<T>, const PADDED: bool>(
+        &self,
+        simd: S,
+        acc: S::V,
+        at: usize,
+        f: impl Fold<T, IN, OUT>,
+    ) -> S::V {
+        let rest = simd.first(self.len - at);
+        let mut x = [simd.splat(T::ZERO); IN];
+        // SAFETY: as for `apply`, and the caller's debt.
+        unsafe {
+            for i in 0..IN {
+                x[i] = simd.load_masked(rest, self.inputs[i].add(at));
+            }
+            let (all, y) = f.step(simd, acc, x);
+            for o in 0..OUT {
+                let to = self.outputs[o].add(at);
+                if PADDED { simd.store(to, y[o]) } else { simd.store_masked(rest, to, y[o]) }
+            }
+            simd.select(rest, all, acc)
+        }
+    }
+
+    /// A step of [`Arrays::fold`] with the vector at `at`.
+    ///
+    /// # Safety
+    /// `at + LANES` ≤ `len`.
+    #[inline(always)]
+    unsafe fn step<S: Simd<T>>(&self, simd: S, acc: S::V, at: usize, f: impl Fold<T, IN, OUT>) -> S::V {
+        let mut x = [simd.splat(T::ZERO); IN];
+        // SAFETY: the caller's debt, and `new`'s.
+        unsafe {
+            for i in 0..IN {
+                x[i] = simd.load(self.inputs[i].add(at));
+            }
+            let (acc, y) = f.step(simd, acc, x);
+            for o in 0..OUT {
+                simd.store(self.outputs[o].add(at), y[o]);
+            }
+            acc
+        }
     }
 }
 
 impl<T: Element> Arrays<T, 1, 1> {
-    /// Only the input.
-    #[inline(always)]
-    pub(crate) fn input(self) -> Arrays<T, 1, 0> {
-        Arrays { len: self.len, inputs: self.inputs, outputs: [] }
-    }
-
-    /// The output, in place.
-    #[inline(always)]
-    pub(crate) fn output(self) -> Self {
-        Self { inputs: [self.outputs[0].cast_const()], ..self }
-    }
-
     /// One array that is read and written in place.
     pub(crate) fn in_place(x: &mut [T]) -> Self {
         let p = x.as_mut_ptr();

@@ -398,6 +398,10 @@ impl<T: Element> Fold<T, 1, 1> for Counting {
     fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 1]) {
         (simd.add(acc, simd.splat(T::ONE)), [simd.add(x, acc)])
     }
+    #[inline(always)]
+    fn merge<S: Simd<T>>(self, simd: S, a: S::V, b: S::V) -> S::V {
+        simd.add(a, b)
+    }
 }
 
 struct Count<T>(Arrays<T, 1, 1>);
@@ -414,11 +418,15 @@ impl<T: Element> Kernel<T> for Count<T> {
 
 /// Lane l takes the elements l, l + LANES, …
 fn fold_takes_each_element_once<T: Scalar>(token: Token) {
-    for len in 0..=3 * T::LANES + 1 {
+    let several_chains = [4, 5, 64, 69, 130].map(|vectors| vectors * T::LANES + 3);
+    for len in (0..=3 * T::LANES + 1).chain(several_chains) {
         let mut x = vec![T::ONE; len + 1];
         let counts = T::dispatch(token, Count(Arrays::in_place(&mut x[..len])));
         let expected = |lane: usize| number((lane..len).step_by(T::LANES).count() as f64);
         assert!((0..T::LANES).all(|lane| counts[lane] == expected(lane)), "{len} on {}: {counts:?}", token.isa());
-        assert!((0..len).all(|i| x[i] == number(1.0 + (i / T::LANES) as f64)) && x[len] == T::ONE, "{len}: {x:?}");
+        // What an element becomes tells how many its accumulator had taken before.
+        let before = |i: usize| if len < 4 * T::LANES { Some(i / T::LANES) } else { None };
+        let right = |i: usize| before(i).map_or(x[i] >= T::ONE, |before| x[i] == number(1.0 + before as f64));
+        assert!((0..len).all(right) && x[len] == T::ONE, "{len}: {x:?}");
     }
 }

@@ -148,6 +148,17 @@ pub fn assert_same_bits<T: Float>(what: &str, results: &[(Exec, Vec<T>)]) {
     }
 }
 
+/// Σ x with the errors of its additions summed beside it (Neumaier 1974), as exact as an oracle of `f64` for `f64` must be.
+pub fn exact_sum(x: &[f64]) -> f64 {
+    let (mut sum, mut errors) = (0.0_f64, 0.0);
+    for &x in x {
+        let next = sum + x;
+        errors += if sum.abs() >= x.abs() { (sum - next) + x } else { (x - next) + sum };
+        sum = next;
+    }
+    sum + errors
+}
+
 /// The message of an error says what was wrong, with the numbers.
 #[track_caller]
 pub fn assert_mentions(error: &Error, parts: &[&str]) {

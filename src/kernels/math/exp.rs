@@ -154,6 +154,12 @@ pub(crate) fn exp<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     exponential(simd, x).value(simd)
 }
 
+/// [`exp`] of what is not above 0; NaN for ∞.
+#[inline(always)]
+pub(crate) fn exp_below<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
+    exponential(simd, simd.max(simd.splat(T::EXP_LOW), x)).value(simd)
+}
+
 /// eˣ − 1 = (2ⁿ − 1) + 2ⁿ·(eʳ − 1). At half of that size, since 2ⁿ overflows before the result does.
 #[inline(always)]
 pub(crate) fn exp_m1<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
