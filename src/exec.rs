@@ -132,7 +132,7 @@ impl Exec {
     }
 
     /// Σ term(i), with the same bits for any `parts`.
-    pub(crate) fn sum(&self, parts: usize, range: Range<usize>, term: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
+    pub(crate) fn tree_sum(&self, parts: usize, range: Range<usize>, term: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
         parallel::sum(if parts == 1 { 1 } else { self.threads() }, parts, range, term)
     }
 

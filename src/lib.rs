@@ -71,6 +71,7 @@ pub mod nn;
 mod optim;
 mod parallel;
 mod peak;
+mod reduce;
 mod simd;
 mod softmax;
 
@@ -82,7 +83,10 @@ pub use exec::Exec;
 pub use gemm::{Epilogue, GemmStrides, PackedB, gemm};
 pub use kernels::gemm::{GemmPath, GemmPlan, Packing, Tile};
 pub use matrix::{Mat, MatMut, MatRef};
-pub use optim::{AdamState, MomentumState};
+pub use optim::{
+    AdamState, Decay, EpsilonPlace, MomentumForm, MomentumState, OptimizerState, RmsPropState, SgdState, Step,
+};
+pub use reduce::Reduction;
 pub use simd::Isa;
 pub use softmax::Targets;
 

@@ -1,54 +1,15 @@
 //! Optimizer updates over flat slices: parameters, gradient and state in one pass.
+//!
+//! Each rule has a method of [`Exec`] for one tensor; [`Exec::update`] takes many. Moments that would be subnormal become 0.
 
-use crate::buffer::AlignedVec;
+mod state;
+mod update;
+
 use crate::element::Element;
-use crate::elementwise::same_length;
 use crate::error::Error;
 use crate::exec::Exec;
-use crate::kernels::optim::{Adam, Momentum, Sgd};
-use crate::simd::slice::Arrays;
-
-/// State of [`Exec::momentum`]: β and the velocity v, zero at first.
-#[derive(Clone)]
-pub struct MomentumState<T> {
-    /// β, the weight of the past; 0.9 at first.
-    pub beta: f64,
-    v: AlignedVec<T>,
-}
-
-impl<T: Element> MomentumState<T> {
-    /// For `len` parameters.
-    pub fn new(len: usize) -> Self {
-        Self { beta: 0.9, v: AlignedVec::zeros(len) }
-    }
-}
-
-/// State of [`Exec::adam`]: β₁, β₂, ε, the moments v and s, zero at first, and the step count t.
-#[derive(Clone)]
-pub struct AdamState<T> {
-    /// β₁, the weight of the past in the first moment; 0.9 at first.
-    pub beta1: f64,
-    /// β₂, the weight of the past in the second moment; 0.999 at first.
-    pub beta2: f64,
-    /// ε, added outside the root as in the paper; 1e-8 at first.
-    pub epsilon: f64,
-    t: u64,
-    v: AlignedVec<T>,
-    s: AlignedVec<T>,
-}
-
-impl<T: Element> AdamState<T> {
-    /// For `len` parameters, with the paper's constants.
-    pub fn new(len: usize) -> Self {
-        let zeros = AlignedVec::zeros(len);
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, t: 0, v: zeros.clone(), s: zeros }
-    }
-
-    /// Steps taken.
-    pub fn steps(&self) -> u64 {
-        self.t
-    }
-}
+pub use state::{AdamState, Decay, EpsilonPlace, MomentumForm, MomentumState, RmsPropState, SgdState};
+pub use update::{OptimizerState, Step};
 
 impl Exec {
     /// Gradient descent: w ← w − α·dw.
@@ -64,27 +25,20 @@ impl Exec {
     /// # Ok::<(), roofline::Error>(())
     /// ```
     pub fn sgd<T: Element>(&self, w: &mut [T], dw: &[T], learning_rate: f64) -> Result<(), Error> {
-        same_length("sgd: dw", w.len(), dw.len())?;
-        check_rate(learning_rate)?;
-        let p = w.as_mut_ptr();
-        // SAFETY: both are borrowed, w alone is written, and the lengths agree.
-        let arrays = unsafe { Arrays::new(w.len(), [dw.as_ptr(), p], [p]) };
-        self.sweep(arrays, Sgd { learning_rate: T::from_f64(learning_rate) });
-        Ok(())
+        self.update(&mut [Step { w, dw, state: &mut SgdState::default() }], learning_rate)
     }
 
-    /// Gradient descent with momentum, as an exponentially weighted average: v ← β·v + (1 − β)·dw, w ← w − α·v.
+    /// Gradient descent with momentum: v ← β·v + (1 − β)·dw, w ← w − α·v, or what [`MomentumForm`] says.
     ///
     /// # Errors
-    /// [`Error::Length`] unless slices and state have the same length; [`Error::OutOfRange`] for a learning rate that is
+    /// [`Error::Length`] unless slices and state have the same length; [`Error::OutOfRange`] for a learning rate or decay that is
     /// negative or not finite, or β outside [0, 1).
     ///
     /// ```
     /// use roofline::{Exec, MomentumState};
     /// let (mut w, mut state) = ([1.0], MomentumState::new(1));
-    /// state.beta = 0.5;
-    /// Exec::default().momentum(&mut w, &[4.0], &mut state, 0.25)?;
-    /// assert_eq!(w, [0.5]);
+    /// Exec::default().momentum(&mut w, &[10.0], &mut state, 0.5)?; // v = 0.1·10
+    /// assert_eq!(w, [0.5_f32]);
     /// # Ok::<(), roofline::Error>(())
     /// ```
     pub fn momentum<T: Element>(
@@ -94,30 +48,63 @@ impl Exec {
         state: &mut MomentumState<T>,
         learning_rate: f64,
     ) -> Result<(), Error> {
-        same_length("momentum: dw", w.len(), dw.len())?;
-        same_length("momentum: state", w.len(), state.v.len())?;
-        check_rate(learning_rate)?;
-        check_beta("momentum: beta", state.beta)?;
-        let (p, v) = (w.as_mut_ptr(), state.v.as_mut_ptr());
-        // SAFETY: all are borrowed, w and v alone are written, and the lengths agree.
-        let arrays = unsafe { Arrays::new(w.len(), [dw.as_ptr(), p, v], [p, v]) };
-        self.sweep(
-            arrays,
-            Momentum {
-                learning_rate: T::from_f64(learning_rate),
-                beta: T::from_f64(state.beta),
-                one_minus_beta: T::from_f64(1.0 - state.beta),
-            },
-        );
-        Ok(())
+        self.update(&mut [Step { w, dw, state }], learning_rate)
+    }
+
+    /// Nesterov's momentum: v ← β·v + dw, w ← w − α·(dw + β·v). The form of the state becomes [`MomentumForm::Nesterov`].
+    ///
+    /// # Errors
+    /// As [`Exec::momentum`].
+    ///
+    /// ```
+    /// use roofline::{Exec, MomentumState};
+    /// let (mut w, mut state) = ([0.0], MomentumState::new(1));
+    /// Exec::default().nesterov(&mut w, &[1.0], &mut state, 0.5)?; // v = 1, the step is 0.5·(1 + 0.9)
+    /// assert_eq!(w, [-0.95_f64]);
+    /// # Ok::<(), roofline::Error>(())
+    /// ```
+    pub fn nesterov<T: Element>(
+        &self,
+        w: &mut [T],
+        dw: &[T],
+        state: &mut MomentumState<T>,
+        learning_rate: f64,
+    ) -> Result<(), Error> {
+        state.form = MomentumForm::Nesterov;
+        self.update(&mut [Step { w, dw, state }], learning_rate)
+    }
+
+    /// RMSprop (Tieleman and Hinton 2012): s ← β·s + (1 − β)·dw², w ← w − α·dw/(√s + ε), or ε where [`EpsilonPlace`] says. No bias
+    /// correction, as in the course notes and in PyTorch.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless slices and state have the same length; [`Error::OutOfRange`] for a learning rate or decay that is
+    /// negative or not finite, β outside [0, 1), or ε not above 0 in the element type.
+    ///
+    /// ```
+    /// use roofline::{Exec, RmsPropState};
+    /// let (mut w, mut state) = ([1.0_f64], RmsPropState::new(1));
+    /// state.beta = 0.75;
+    /// Exec::default().rmsprop(&mut w, &[8.0], &mut state, 0.1)?; // s = 8²/4
+    /// assert!((w[0] - 0.8).abs() < 1e-9);
+    /// # Ok::<(), roofline::Error>(())
+    /// ```
+    pub fn rmsprop<T: Element>(
+        &self,
+        w: &mut [T],
+        dw: &[T],
+        state: &mut RmsPropState<T>,
+        learning_rate: f64,
+    ) -> Result<(), Error> {
+        self.update(&mut [Step { w, dw, state }], learning_rate)
     }
 
     /// Adam (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1): with t counted from 1,
-    /// v ← β₁·v + (1 − β₁)·dw, s ← β₂·s + (1 − β₂)·dw², w ← w − α·(v/(1 − β₁ᵗ)) / (√(s/(1 − β₂ᵗ)) + ε).
-    /// The bias corrections are computed in `f64`.
+    /// v ← β₁·v + (1 − β₁)·dw, s ← β₂·s + (1 − β₂)·dw², w ← w − α·(v/(1 − β₁ᵗ)) / (√(s/(1 − β₂ᵗ)) + ε), or ε where
+    /// [`EpsilonPlace`] says. The bias corrections are computed in `f64`.
     ///
     /// # Errors
-    /// [`Error::Length`] unless slices and state have the same length; [`Error::OutOfRange`] for a learning rate that is
+    /// [`Error::Length`] unless slices and state have the same length; [`Error::OutOfRange`] for a learning rate or decay that is
     /// negative or not finite, β₁ or β₂ outside [0, 1), or ε not above 0 in the element type.
     ///
     /// ```
@@ -134,61 +121,36 @@ impl Exec {
         state: &mut AdamState<T>,
         learning_rate: f64,
     ) -> Result<(), Error> {
-        same_length("adam: dw", w.len(), dw.len())?;
-        same_length("adam: state", w.len(), state.v.len())?;
-        check_rate(learning_rate)?;
-        check_beta("adam: beta1", state.beta1)?;
-        check_beta("adam: beta2", state.beta2)?;
-        let epsilon = T::from_f64(state.epsilon);
-        if !(epsilon > T::ZERO && state.epsilon.is_finite()) {
-            return Err(Error::OutOfRange {
-                what: "adam: epsilon",
-                value: state.epsilon,
-                allowed: "positive and finite",
-            });
+        self.update(&mut [Step { w, dw, state }], learning_rate)
+    }
+
+    /// AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101): w ← (1 − α·λ)·w, then the step of [`Exec::adam`]. λ is
+    /// [`Decay::decoupled`] of the state, here set; PyTorch's default is 0.01.
+    ///
+    /// # Errors
+    /// As [`Exec::adam`].
+    ///
+    /// ```
+    /// use roofline::{AdamState, Exec};
+    /// let (mut w, mut state) = ([1.0_f64], AdamState::new(1));
+    /// Exec::default().adamw(&mut w, &[0.0], &mut state, 0.1, 0.01)?;
+    /// assert_eq!(w, [0.999]);
+    /// # Ok::<(), roofline::Error>(())
+    /// ```
+    pub fn adamw<T: Element>(
+        &self,
+        w: &mut [T],
+        dw: &[T],
+        state: &mut AdamState<T>,
+        learning_rate: f64,
+        weight_decay: f64,
+    ) -> Result<(), Error> {
+        let before = state.decay;
+        state.decay.decoupled = weight_decay;
+        let result = self.update(&mut [Step { w, dw, state: &mut *state }], learning_rate);
+        if result.is_err() {
+            state.decay = before;
         }
-        state.t += 1;
-        let correction1 = 1.0 - power(state.beta1, state.t);
-        let correction2 = 1.0 - power(state.beta2, state.t);
-        let (p, v, s) = (w.as_mut_ptr(), state.v.as_mut_ptr(), state.s.as_mut_ptr());
-        // SAFETY: all are borrowed, w, v and s alone are written, and the lengths agree.
-        let arrays = unsafe { Arrays::new(w.len(), [dw.as_ptr(), p, v, s], [p, v, s]) };
-        self.sweep(
-            arrays,
-            Adam {
-                step: T::from_f64(learning_rate / correction1),
-                beta1: T::from_f64(state.beta1),
-                one_minus_beta1: T::from_f64(1.0 - state.beta1),
-                beta2: T::from_f64(state.beta2),
-                one_minus_beta2: T::from_f64(1.0 - state.beta2),
-                root_correction: T::from_f64(1.0 / correction2.sqrt()),
-                epsilon,
-            },
-        );
-        Ok(())
+        result
     }
-}
-
-fn check_rate(learning_rate: f64) -> Result<(), Error> {
-    if learning_rate >= 0.0 && learning_rate.is_finite() {
-        return Ok(());
-    }
-    Err(Error::OutOfRange { what: "learning_rate", value: learning_rate, allowed: "finite and not negative" })
-}
-
-fn check_beta(what: &'static str, beta: f64) -> Result<(), Error> {
-    if (0.0..1.0).contains(&beta) { Ok(()) } else { Err(Error::OutOfRange { what, value: beta, allowed: "in [0, 1)" }) }
-}
-
-/// xⁿ by squaring: the same bits on every platform, which `f64::powi` does not promise.
-fn power(mut x: f64, mut n: u64) -> f64 {
-    let mut result = 1.0;
-    while n > 0 {
-        if n % 2 == 1 {
-            result *= x;
-        }
-        x *= x;
-        n /= 2;
-    }
-    result
 }

@@ -15,7 +15,7 @@ use common::{Float, Rng, promised_bits, sequential_execs};
 use memory::{Flush, Guarded};
 use roofline::{
     Activation, AdamState, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut, MatRef, MomentumState, PackedB,
-    Packing, Targets,
+    Packing, RmsPropState, Step, Targets,
 };
 
 both_types!(
@@ -244,4 +244,15 @@ fn every_optimizer_and_length<T: Float>() {
     check_slices::<T>(1, |exec, dw, w| exec.sgd(w, dw[0], 0.1), &"sgd");
     check_slices::<T>(1, |exec, dw, w| exec.momentum(w, dw[0], &mut MomentumState::new(w.len()), 0.1), &"momentum");
     check_slices::<T>(1, |exec, dw, w| exec.adam(w, dw[0], &mut AdamState::new(w.len()), 0.1), &"adam");
+    check_slices::<T>(1, |exec, dw, w| exec.rmsprop(w, dw[0], &mut RmsPropState::new(w.len()), 0.1), &"rmsprop");
+    check_slices::<T>(
+        1,
+        |exec, dw, w| {
+            let mut state = AdamState::new(w.len());
+            state.decay.l1 = 0.1;
+            let step = Step { w, dw: dw[0], state: &mut state };
+            exec.update_clipped(&mut [step], 0.1, 0.5).map(drop)
+        },
+        &"adam with clipping and decay",
+    );
 }

@@ -7,4 +7,6 @@ pub(crate) mod gemm;
 pub(crate) mod math;
 pub(crate) mod optim;
 pub(crate) mod peak;
+pub(crate) mod reduce;
+pub(crate) mod rows;
 pub(crate) mod softmax;

@@ -1,65 +1,179 @@
 //! Optimizer updates: one pass over parameters, gradient and state.
+//!
+//! ```text
+//! g ← c·dw + λ₂·w + λ₁·sign w,  w ← (1 − α·λ)·w      (Update: clipping, L2, L1, decoupled decay)
+//! moments ← rule(g),  w ← w − rule's step            (Sgd, Momentum, Nesterov, RmsProp, Adam)
+//! ```
+//!
+//! A moment below the smallest normal number becomes 0: on many machines arithmetic with subnormal numbers takes a hundred
+//! times as long, and moments of parameters without gradient would decay into them and stay. To do so in one step of sixteen is
+//! enough: they pass through some hundred.
+//!
+//! What most steps do without (that, L1 and L2, ε inside the root, Nesterov's form) is left out of code for `PLAIN` ones: it takes Adam
+//! in L1 1.1 (AVX-512) to 1.5 (AVX2) times as long.
 
 use crate::element::Element;
 use crate::simd::Simd;
 use crate::simd::slice::Lanewise;
 
-/// w ← w − α·dw.
+/// What happens to a vector of the gradient g, of w, and of the moments: the new w and moments.
+pub(crate) trait Rule<T: Element, const IN: usize, const OUT: usize>: Copy {
+    fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, x: [S::V; IN]) -> [S::V; OUT];
+}
+
+/// w ← w − α·g.
 #[derive(Clone, Copy)]
-pub(crate) struct Sgd<T> {
+pub struct Sgd<T> {
     pub(crate) learning_rate: T,
 }
 
-impl<T: Element> Lanewise<T, 2, 1> for Sgd<T> {
+impl<T: Element> Rule<T, 2, 1> for Sgd<T> {
     #[inline(always)]
-    fn apply<S: Simd<T>>(self, simd: S, [dw, w]: [S::V; 2]) -> [S::V; 1] {
-        [simd.fma(simd.splat(-self.learning_rate), dw, w)]
+    fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w]: [S::V; 2]) -> [S::V; 1] {
+        [simd.fma(simd.splat(-self.learning_rate), g, w)]
     }
 }
 
-/// v ← β·v + (1 − β)·dw, w ← w − α·v.
+/// v ← β·v + d·g, w ← w − α·v.
 #[derive(Clone, Copy)]
-pub(crate) struct Momentum<T> {
+pub struct Momentum<T> {
     pub(crate) learning_rate: T,
     pub(crate) beta: T,
-    pub(crate) one_minus_beta: T,
+    /// d: 1 − β or 1.
+    pub(crate) share: T,
+    /// w ← w − α·(d·g + β·v), with the v that was just computed, instead.
+    pub(crate) nesterov: bool,
 }
 
-impl<T: Element> Lanewise<T, 3, 2> for Momentum<T> {
+impl<T: Element> Rule<T, 3, 2> for Momentum<T> {
     #[inline(always)]
-    fn apply<S: Simd<T>>(self, simd: S, [dw, w, v]: [S::V; 3]) -> [S::V; 2] {
-        let v = average(simd, self.beta, self.one_minus_beta, v, dw);
-        [simd.fma(simd.splat(-self.learning_rate), v, w), v]
+    fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, v]: [S::V; 3]) -> [S::V; 2] {
+        let (rate, beta) = (simd.splat(-self.learning_rate), simd.splat(self.beta));
+        let g = simd.mul(simd.splat(self.share), g);
+        let v = normal::<T, S, PLAIN>(simd, simd.fma(beta, v, g));
+        let step = if !PLAIN && self.nesterov { simd.fma(beta, v, g) } else { v };
+        [simd.fma(rate, step, w), v]
     }
 }
 
-/// v ← β₁·v + (1 − β₁)·dw, s ← β₂·s + (1 − β₂)·dw², w ← w − α/(1 − β₁ᵗ) · v / (√s/√(1 − β₂ᵗ) + ε).
+/// What a second moment s is divided by: √s·correction + ε, or where ε is `inside` the root, √(s·correction + ε).
 #[derive(Clone, Copy)]
-pub(crate) struct Adam<T> {
-    /// α/(1 − β₁ᵗ).
-    pub(crate) step: T,
-    pub(crate) beta1: T,
-    pub(crate) one_minus_beta1: T,
-    pub(crate) beta2: T,
-    pub(crate) one_minus_beta2: T,
-    /// 1/√(1 − β₂ᵗ).
-    pub(crate) root_correction: T,
+pub(crate) struct Root<T> {
+    pub(crate) correction: T,
     pub(crate) epsilon: T,
+    pub(crate) inside: bool,
 }
 
-impl<T: Element> Lanewise<T, 4, 3> for Adam<T> {
+impl<T: Element> Root<T> {
     #[inline(always)]
-    fn apply<S: Simd<T>>(self, simd: S, [dw, w, v, s]: [S::V; 4]) -> [S::V; 3] {
-        let v = average(simd, self.beta1, self.one_minus_beta1, v, dw);
-        let s = average(simd, self.beta2, self.one_minus_beta2, s, simd.mul(dw, dw));
-        let root = simd.fma(simd.sqrt(s), simd.splat(self.root_correction), simd.splat(self.epsilon));
-        let step = simd.div(simd.mul(simd.splat(self.step), v), root);
+    fn of<S: Simd<T>, const PLAIN: bool>(self, simd: S, s: S::V) -> S::V {
+        let (correction, epsilon) = (simd.splat(self.correction), simd.splat(self.epsilon));
+        if !PLAIN && self.inside {
+            simd.sqrt(simd.fma(s, correction, epsilon))
+        } else {
+            simd.fma(simd.sqrt(s), correction, epsilon)
+        }
+    }
+}
+
+/// s ← β·s + (1 − β)·g², w ← w − α·g/root(s).
+#[derive(Clone, Copy)]
+pub struct RmsProp<T> {
+    pub(crate) learning_rate: T,
+    pub(crate) average: Average<T>,
+    pub(crate) root: Root<T>,
+}
+
+impl<T: Element> Rule<T, 3, 2> for RmsProp<T> {
+    #[inline(always)]
+    fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, s]: [S::V; 3]) -> [S::V; 2] {
+        let s = self.average.next::<S, PLAIN>(simd, s, simd.mul(g, g));
+        let step = simd.div(simd.mul(simd.splat(self.learning_rate), g), self.root.of::<S, PLAIN>(simd, s));
+        [simd.sub(w, step), s]
+    }
+}
+
+/// v ← β₁·v + (1 − β₁)·g, s ← β₂·s + (1 − β₂)·g², w ← w − α/(1 − β₁ᵗ) · v/root(s).
+#[derive(Clone, Copy)]
+pub struct Adam<T> {
+    /// α/(1 − β₁ᵗ).
+    pub(crate) step: T,
+    pub(crate) first: Average<T>,
+    pub(crate) second: Average<T>,
+    pub(crate) root: Root<T>,
+}
+
+impl<T: Element> Rule<T, 4, 3> for Adam<T> {
+    #[inline(always)]
+    fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, v, s]: [S::V; 4]) -> [S::V; 3] {
+        let v = self.first.next::<S, PLAIN>(simd, v, g);
+        let s = self.second.next::<S, PLAIN>(simd, s, simd.mul(g, g));
+        let step = simd.div(simd.mul(simd.splat(self.step), v), self.root.of::<S, PLAIN>(simd, s));
         [simd.sub(w, step), v, s]
     }
 }
 
 /// β·v + (1 − β)·x: an exponentially weighted average.
+#[derive(Clone, Copy)]
+pub(crate) struct Average<T> {
+    pub(crate) beta: T,
+    pub(crate) one_minus_beta: T,
+}
+
+impl<T: Element> Average<T> {
+    pub(crate) fn new(beta: f64) -> Self {
+        Self { beta: T::from_f64(beta), one_minus_beta: T::from_f64(1.0 - beta) }
+    }
+
+    #[inline(always)]
+    fn next<S: Simd<T>, const PLAIN: bool>(self, simd: S, v: S::V, x: S::V) -> S::V {
+        normal::<T, S, PLAIN>(simd, simd.fma(simd.splat(self.beta), v, simd.mul(simd.splat(self.one_minus_beta), x)))
+    }
+}
+
+/// 0 for a subnormal number, but in a plain step.
 #[inline(always)]
-fn average<T: Element, S: Simd<T>>(simd: S, beta: T, one_minus_beta: T, v: S::V, x: S::V) -> S::V {
-    simd.fma(simd.splat(beta), v, simd.mul(simd.splat(one_minus_beta), x))
+fn normal<T: Element, S: Simd<T>, const PLAIN: bool>(simd: S, v: S::V) -> S::V {
+    if PLAIN {
+        return v;
+    }
+    simd.select(simd.lt(simd.abs(v), simd.splat(T::MIN_NORMAL)), simd.splat(T::ZERO), v)
+}
+
+/// A rule on what clipping and decay make of gradient and parameters, which are the first two inputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Update<T, R, const PLAIN: bool> {
+    pub(crate) rule: R,
+    pub(crate) terms: Terms<T>,
+}
+
+/// Numbers of an [`Update`].
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<T> {
+    /// c.
+    pub(crate) clip: T,
+    /// λ₁.
+    pub(crate) l1: T,
+    /// λ₂.
+    pub(crate) l2: T,
+    /// 1 − α·λ.
+    pub(crate) keep: T,
+}
+
+impl<T: Element, R: Rule<T, IN, OUT>, const IN: usize, const OUT: usize, const PLAIN: bool> Lanewise<T, IN, OUT>
+    for Update<T, R, PLAIN>
+{
+    #[inline(always)]
+    fn apply<S: Simd<T>>(self, simd: S, mut x: [S::V; IN]) -> [S::V; OUT] {
+        let Terms { clip, l1, l2, keep } = self.terms;
+        x[0] = simd.mul(simd.splat(clip), x[0]);
+        if !PLAIN {
+            let (w, zero) = (x[1], simd.splat(T::ZERO));
+            let below = simd.select(simd.lt(w, zero), simd.splat(-l1), zero);
+            let sign = simd.select(simd.lt(zero, w), simd.splat(l1), below);
+            x[0] = simd.add(simd.fma(simd.splat(l2), w, x[0]), sign);
+        }
+        x[1] = simd.mul(simd.splat(keep), x[1]);
+        self.rule.step::<S, PLAIN>(simd, x)
+    }
 }

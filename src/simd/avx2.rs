@@ -165,6 +165,11 @@ macro_rules! simd {
                 unsafe { [$cast_int($cmp::<_CMP_LT_OQ>(a[0], b[0])), $cast_int($cmp::<_CMP_LT_OQ>(a[1], b[1]))] }
             }
             #[inline(always)]
+            fn is_nan(self, a: Self::V) -> Self::M {
+                // SAFETY: token.
+                unsafe { [$cast_int($cmp::<_CMP_UNORD_Q>(a[0], a[0])), $cast_int($cmp::<_CMP_UNORD_Q>(a[1], a[1]))] }
+            }
+            #[inline(always)]
             fn select(self, m: Self::M, t: Self::V, f: Self::V) -> Self::V {
                 // SAFETY: token.
                 unsafe { [$blend(f[0], t[0], $cast(m[0])), $blend(f[1], t[1], $cast(m[1]))] }

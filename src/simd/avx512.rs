@@ -135,6 +135,11 @@ macro_rules! simd {
                 unsafe { $cmp::<_CMP_LT_OQ>(a, b) }
             }
             #[inline(always)]
+            fn is_nan(self, a: $v) -> $m {
+                // SAFETY: token.
+                unsafe { $cmp::<_CMP_UNORD_Q>(a, a) }
+            }
+            #[inline(always)]
             fn select(self, m: $m, t: $v, f: $v) -> $v {
                 // SAFETY: token.
                 unsafe { $blend(m, f, t) }

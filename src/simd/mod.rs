@@ -103,6 +103,8 @@ pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
     /// a < b; false where either is NaN.
     fn lt(self, a: Self::V, b: Self::V) -> Self::M;
+    /// Whether a is NaN.
+    fn is_nan(self, a: Self::V) -> Self::M;
     /// `t` where `m`, else `f`.
     fn select(self, m: Self::M, t: Self::V, f: Self::V) -> Self::V;
     /// v · 2ⁿ, rounded once. `n` holds integers of magnitude ≤ 192 (`f32`) or 1536 (`f64`), and v is 0, or n is 0, or

@@ -111,6 +111,10 @@ macro_rules! simd {
                 a.simd_lt(b)
             }
             #[inline(always)]
+            fn is_nan(self, a: $v) -> $v {
+                a.simd_ne(a)
+            }
+            #[inline(always)]
             fn select(self, m: $v, t: $v, f: $v) -> $v {
                 m.bitselect(t, f)
             }

@@ -4,12 +4,13 @@
 use crate::buffer::with_workspace;
 use crate::element::Element;
 use crate::exec::Exec;
+use crate::kernels::rows::{Lines, Rows};
 use crate::kernels::softmax::long::{
     CHUNK, Chunks, GradientChunk, Merge, Partials, Rescale, Total, Weighting, is_long,
 };
 use crate::kernels::softmax::{
-    CrossEntropyRows, GradientRows, Lines, LogSumExpRows, Normalize, OfLogSoftmax, OfSoftmax, Rows, SoftmaxRows,
-    SubtractTwice, Weights,
+    CrossEntropyRows, GradientRows, LogSumExpRows, Normalize, OfLogSoftmax, OfSoftmax, SoftmaxRows, SubtractTwice,
+    Weights,
 };
 use crate::matrix::{MatMut, MatRef};
 use crate::parallel;
@@ -122,7 +123,7 @@ pub(super) fn gradient<T: Element>(exec: &Exec, rows: Rows<T>, normalize: Normal
     for i in 0..rows.count {
         let row = rows.range(i, 1);
         let term = |index| T::dispatch(token, GradientChunk { row, normalize, index }).to_f64();
-        let sum = T::from_f64(exec.sum(parts, 0..chunks, &term));
+        let sum = T::from_f64(exec.tree_sum(parts, 0..chunks, &term));
         match normalize {
             Normalize::Softmax => exec.sweep(xw_to_y(row), OfSoftmax { sum }),
             Normalize::LogSoftmax => exec.sweep(xw_to_y(row), OfLogSoftmax { sum }),
@@ -143,7 +144,7 @@ pub(super) fn cross_entropy<T: Element>(
     }
     let (token, groups) = (exec.token(), rows.count.div_ceil(GROUP));
     let parts = exec.parts(rows.count * rows.cols, QUANTUM);
-    exec.sum(parts, 0..groups, &|group| {
+    exec.tree_sum(parts, 0..groups, &|group| {
         let first = group * GROUP;
         let rows = rows.range(first, GROUP.min(rows.count - first));
         dispatch!(T, token, CrossEntropyRows { rows, weights: weights.of_rows(first), scale: scale })

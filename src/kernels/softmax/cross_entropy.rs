@@ -7,8 +7,10 @@
 //! A class index is t = 1 there and 0 elsewhere. Smoothed by ε over K classes it is t = (1 − ε) + ε/K there and ε/K elsewhere
 //! (Szegedy et al. 2016, arXiv:1512.00567, §7).
 
-use super::{Lines, Multiply, Rows, Sum, Terms, WeightedSum, finite, math, shift};
+use super::{Multiply, Sum, Terms, WeightedSum, finite, shift};
 use crate::element::Element;
+use crate::kernels::math;
+use crate::kernels::rows::{Lines, Rows};
 use crate::simd::slice::Lanewise;
 use crate::simd::{Kernel, Simd};
 

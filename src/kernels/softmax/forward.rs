@@ -1,7 +1,9 @@
 //! Softmax, log-softmax and the logarithm of the sum of exponentials.
 
-use super::{Multiply, Rows, Terms, finite, math, shift};
+use super::{Multiply, Terms, finite, shift};
 use crate::element::Element;
+use crate::kernels::math;
+use crate::kernels::rows::Rows;
 use crate::simd::slice::Lanewise;
 use crate::simd::{Kernel, Simd};
 

@@ -4,9 +4,12 @@
 //! softmax:      dx = y ⊙ (dy − Σ y·dy)          log-softmax:   dx = dy − eʸ·Σ dy
 //! ```
 
-use super::{Normalize, Rows, Sum, math, merged_by_addition};
+use super::{Normalize, Sum};
 use crate::element::Element;
-use crate::simd::slice::{Fold, Lanewise};
+use crate::kernels::math;
+use crate::kernels::reduce::Dot;
+use crate::kernels::rows::Rows;
+use crate::simd::slice::Lanewise;
 use crate::simd::{Kernel, Simd};
 
 /// Rows of dy are x, those of y are w, those of dx are y.
@@ -43,18 +46,6 @@ impl<T: Element, const SHORT: bool> GradientRows<T, SHORT> {
             Normalize::LogSoftmax => rows.fold(simd, ([rows.x], []), T::ZERO, |_| Sum { shift: T::ZERO }),
         }
     }
-}
-
-/// Σ y·dy.
-#[derive(Clone, Copy)]
-struct Dot;
-
-impl<T: Element> Fold<T, 2, 0> for Dot {
-    #[inline(always)]
-    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [dy, y]: [S::V; 2]) -> (S::V, [S::V; 0]) {
-        (simd.fma(y, dy, acc), [])
-    }
-    merged_by_addition!();
 }
 
 /// y·(dy − Σ).

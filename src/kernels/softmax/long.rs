@@ -11,10 +11,10 @@
 //!
 //! Chunks are cut at fixed places, so that threads, which share them, do not change the bits.
 
-use super::{
-    GradientRows, Lines, Max, Multiply, Normalize, Rows, Sum, WeightedSum, Weights, math, merged_by_addition, shift,
-};
+use super::{GradientRows, Max, Multiply, Normalize, Sum, WeightedSum, Weights, shift};
 use crate::element::Element;
+use crate::kernels::math;
+use crate::kernels::rows::{Lines, Rows, merged_by_addition};
 use crate::simd::slice::{Arrays, Fold};
 use crate::simd::{Kernel, Simd};
 use core::ops::Range;

@@ -1,0 +1,175 @@
+//! Reductions: what happens to a vector on the way to a sum or a maximum, and the loops over a slice, rows and columns.
+//!
+//! ```text
+//! slice     chunks of 4096 elements, each folded to one number; those in a tree
+//! ```
+//!
+//! Chunks are cut at fixed places, so that neither threads nor instruction sets change the bits.
+
+use super::rows::{across, merged_by_addition};
+use crate::element::Element;
+use crate::simd::slice::{Arrays, Fold, Lanewise};
+use crate::simd::{Kernel, Simd};
+use core::ops::Range;
+
+/// Elements of a chunk of a slice.
+pub(crate) const CHUNK: usize = 4096;
+
+/// A fold to be made for each row or column, whose number it may know.
+pub(crate) trait Reduce<T: Element, const IN: usize>: Copy + Sync {
+    type Fold: Fold<T, IN, 0>;
+    /// The result of nothing.
+    fn start() -> T;
+    fn fold(self, index: usize) -> Self::Fold;
+}
+
+/// Σ (x − shift).
+#[derive(Clone, Copy)]
+pub(crate) struct Sum<T> {
+    pub(crate) shift: T,
+}
+
+impl<T: Element> Fold<T, 1, 0> for Sum<T> {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
+        (simd.add(acc, simd.sub(x, simd.splat(self.shift))), [])
+    }
+    merged_by_addition!();
+}
+
+/// Σ ((x − shift)·scale)².
+#[derive(Clone, Copy)]
+pub(crate) struct Squares<T> {
+    pub(crate) shift: T,
+    pub(crate) scale: T,
+}
+
+impl<T: Element> Fold<T, 1, 0> for Squares<T> {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
+        let x = simd.mul(simd.sub(x, simd.splat(self.shift)), simd.splat(self.scale));
+        (simd.fma(x, x, acc), [])
+    }
+    merged_by_addition!();
+}
+
+/// Σ x·y.
+#[derive(Clone, Copy)]
+pub(crate) struct Dot;
+
+impl<T: Element> Fold<T, 2, 0> for Dot {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x, y]: [S::V; 2]) -> (S::V, [S::V; 0]) {
+        (simd.fma(x, y, acc), [])
+    }
+    merged_by_addition!();
+}
+
+/// Σ |x|.
+#[derive(Clone, Copy)]
+pub(crate) struct SumAbs;
+
+impl<T: Element> Fold<T, 1, 0> for SumAbs {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
+        (simd.add(acc, simd.abs(x)), [])
+    }
+    merged_by_addition!();
+}
+
+/// A fold to the greater of two vectors by a rule; NaN wins, as in NumPy.
+macro_rules! extreme {
+    ($(#[$doc:meta])* $name:ident, $start:expr, |$simd:ident, $x:ident| $map:expr, $compare:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name;
+
+        impl<T: Element> Fold<T, 1, 0> for $name {
+            #[inline(always)]
+            fn step<S: Simd<T>>(self, $simd: S, acc: S::V, [$x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
+                (Fold::<T, 1, 0>::merge(self, $simd, acc, $map), [])
+            }
+            #[inline(always)]
+            fn merge<S: Simd<T>>(self, simd: S, a: S::V, b: S::V) -> S::V {
+                // `max` and `min` give b where either is NaN.
+                simd.select(simd.is_nan(a), a, simd.$compare(a, b))
+            }
+        }
+
+        impl<T: Element> Reduce<T, 1> for $name {
+            type Fold = Self;
+            fn start() -> T {
+                $start
+            }
+            fn fold(self, _: usize) -> Self {
+                self
+            }
+        }
+    };
+}
+
+extreme! {
+    /// max x.
+    Max, -T::INFINITY, |simd, x| x, max
+}
+extreme! {
+    /// min x.
+    Min, T::INFINITY, |simd, x| x, min
+}
+extreme! {
+    /// max |x|.
+    MaxAbs, T::ZERO, |simd, x| simd.abs(x), max
+}
+
+/// A fold without parameters, or with the same for every row.
+macro_rules! same_for_all {
+    ($($name:ty, $inputs:literal);*) => {$(
+        impl<T: Element> Reduce<T, $inputs> for $name {
+            type Fold = Self;
+            fn start() -> T {
+                T::ZERO
+            }
+            fn fold(self, _: usize) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+same_for_all!(Sum<T>, 1; Squares<T>, 1; SumAbs, 1; Dot, 2);
+
+/// Some chunks of arrays to one number each, at their places in `to`.
+pub(crate) struct FoldChunks<T, R, const IN: usize> {
+    pub(crate) arrays: Arrays<T, IN, 0>,
+    pub(crate) chunks: Range<usize>,
+    pub(crate) reduce: R,
+    /// Writable for an element a chunk.
+    pub(crate) to: *mut T,
+}
+
+impl<T: Element, R: Reduce<T, IN>, const IN: usize> Kernel<T> for FoldChunks<T, R, IN> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let (f, start) = (self.reduce.fold(0), simd.splat(R::start()));
+        for index in self.chunks {
+            let mut v = [start; 16];
+            let chunk = index * CHUNK..self.arrays.len().min((index + 1) * CHUNK);
+            v[0] = self.arrays.range(chunk).fold(simd, start, f);
+            // SAFETY: whoever made the kernel owes it.
+            unsafe { *self.to.add(index) = simd.lanes(across(simd, v, 1, f))[0] };
+        }
+    }
+}
+
+/// factor·x.
+#[derive(Clone, Copy)]
+pub(crate) struct Multiply<T>(pub(crate) T);
+
+impl<T: Element> Lanewise<T, 1, 1> for Multiply<T> {
+    #[inline(always)]
+    fn apply<S: Simd<T>>(self, simd: S, [x]: [S::V; 1]) -> [S::V; 1] {
+        [simd.mul(x, simd.splat(self.0))]
+    }
+}
