@@ -58,6 +58,7 @@
 mod activation;
 mod backend;
 mod buffer;
+mod columns;
 mod element;
 mod elementwise;
 mod error;
@@ -72,6 +73,7 @@ mod optim;
 mod parallel;
 mod peak;
 mod reduce;
+mod rows;
 mod simd;
 mod softmax;
 

@@ -1,5 +1,8 @@
 //! Reductions: sums, norms, extremes.
 
+mod argument;
+mod matrix;
+
 use crate::buffer::with_workspace;
 use crate::element::Element;
 use crate::elementwise::same_length;

@@ -12,7 +12,8 @@ use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::softmax::{Normalize, Weights};
 use crate::matrix::{MatMut, MatRef};
-use rows::with_rows;
+use crate::rows::with_rows;
+use rows::scratch;
 
 /// What the classes of [`Exec::softmax_cross_entropy_with`] should be.
 ///
@@ -158,7 +159,9 @@ impl Exec {
     pub fn logsumexp<T: Element>(&self, z: MatRef<'_, T>, y: &mut [T]) -> Result<(), Error> {
         has_columns("logsumexp", z.rows(), z.cols())?;
         same_length("logsumexp: y (one a row)", z.rows(), y.len())?;
-        with_rows(Some(z), None, None, |rows, scratch| rows::log_sum_exp(self, rows, scratch, y));
+        with_rows(Some(z), None, None, scratch::<T>(z.cols()), |rows, scratch| {
+            rows::log_sum_exp(self, rows, scratch, y);
+        });
         Ok(())
     }
 
@@ -239,7 +242,8 @@ impl Exec {
             Targets::Labels(_) | Targets::Smoothed { .. } => None,
         };
         let run = |rows, scratch: &mut [T]| rows::cross_entropy(self, rows, scratch, (weights, 1.0 / m));
-        with_rows(z, probabilities, Some(dz), run) / m
+        let size = scratch::<T>(dz.cols());
+        with_rows(z, probabilities, Some(dz), size, run) / m
     }
 
     fn normalize<T: Element>(
@@ -251,7 +255,9 @@ impl Exec {
     ) -> Result<(), Error> {
         same_shape(what, z, (y.rows(), y.cols()))?;
         has_columns(what, z.rows(), z.cols())?;
-        with_rows(Some(z), None, Some(y), |rows, scratch| rows::normalize(self, rows, scratch, normalize));
+        with_rows(Some(z), None, Some(y), scratch::<T>(z.cols()), |rows, scratch| {
+            rows::normalize(self, rows, scratch, normalize);
+        });
         Ok(())
     }
 
@@ -262,7 +268,8 @@ impl Exec {
         normalize: Normalize,
     ) -> Result<(), Error> {
         has_columns(what, z.rows(), z.cols())?;
-        with_rows(None, None, Some(z), |rows, scratch| rows::normalize(self, rows, scratch, normalize));
+        let size = scratch::<T>(z.cols());
+        with_rows(None, None, Some(z), size, |rows, scratch| rows::normalize(self, rows, scratch, normalize));
         Ok(())
     }
 
@@ -275,7 +282,7 @@ impl Exec {
         same_shape(what[0], y, (dy.rows(), dy.cols()))?;
         same_shape(what[1], y, (dz.rows(), dz.cols()))?;
         has_columns(what[1], y.rows(), y.cols())?;
-        with_rows(Some(dy), Some(y), Some(dz), |rows, _| rows::gradient(self, rows, normalize));
+        with_rows(Some(dy), Some(y), Some(dz), 0, |rows, _| rows::gradient(self, rows, normalize));
         Ok(())
     }
 }

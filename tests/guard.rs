@@ -15,7 +15,7 @@ use common::{Float, Rng, promised_bits, sequential_execs};
 use memory::{Flush, Guarded};
 use roofline::{
     Activation, AdamState, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut, MatRef, MomentumState, PackedB,
-    Packing, RmsPropState, Step, Targets,
+    Packing, Reduction, RmsPropState, Step, Targets,
 };
 
 both_types!(
@@ -24,6 +24,7 @@ both_types!(
     every_way_through_a_product,
     every_elementwise_function_and_length,
     every_row_function_and_width,
+    every_reduction_and_width,
     every_optimizer_and_length,
 );
 
@@ -237,6 +238,41 @@ fn every_row_function_and_width<T: Float>() {
             },
             &rows,
         );
+    }
+}
+
+fn every_reduction_and_width<T: Float>() {
+    for rows in [1, 3, 17] {
+        for reduction in Reduction::ALL {
+            check_slices::<T>(
+                1,
+                |exec, x, y| {
+                    let cols = x[0].len() / rows;
+                    if cols == 0 {
+                        return Ok(());
+                    }
+                    let x = &x[0][..rows * cols];
+                    let matrix = MatRef::from_slice(x, rows, cols)?;
+                    y[0] = exec.reduce(reduction, x)?;
+                    y[0] = exec.dot(x, x)?;
+                    exec.reduce_rows(reduction, matrix, &mut y[..rows])?;
+                    exec.reduce_columns(reduction, matrix, &mut y[..cols])
+                },
+                &(reduction, rows),
+            );
+        }
+        // Wide enough to be walked along.
+        let (mut rng, cols) = (Rng::new(65), 1024 / size_of::<T>() + 3);
+        let matrix = Strided::<T>::new(N, 9 * rows, cols, |_, _| rng.value());
+        for exec in sequential_execs() {
+            let mut expected = vec![T::ZERO; cols];
+            exec.reduce_columns(Reduction::Sum, matrix.view(), &mut expected).unwrap();
+            for flush in Flush::BOTH {
+                let (x, mut y) = (Matrix::new(&matrix, flush), Guarded::new(&vec![T::ZERO; cols], flush));
+                exec.reduce_columns(Reduction::Sum, x.view(), &mut y).unwrap();
+                assert_same(&expected, &y, &(rows, exec, flush));
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! knows nothing of instruction sets, threads or errors, and allocates nothing.
 
 pub(crate) mod activation;
+pub(crate) mod columns;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod math;

@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! slice     chunks of 4096 elements, each folded to one number; those in a tree
+//! rows      a lane for each: see `rows`
+//! columns   see `columns`
 //! ```
 //!
 //! Chunks are cut at fixed places, so that neither threads nor instruction sets change the bits.
 
-use super::rows::{across, merged_by_addition};
+use super::columns::ColumnFold;
+use super::rows::{Lines, Rows, across, merged_by_addition};
 use crate::element::Element;
 use crate::simd::slice::{Arrays, Fold, Lanewise};
 use crate::simd::{Kernel, Simd};
@@ -101,6 +104,7 @@ macro_rules! extreme {
             fn start() -> T {
                 $start
             }
+            #[inline(always)]
             fn fold(self, _: usize) -> Self {
                 self
             }
@@ -129,6 +133,7 @@ macro_rules! same_for_all {
             fn start() -> T {
                 T::ZERO
             }
+            #[inline(always)]
             fn fold(self, _: usize) -> Self {
                 self
             }
@@ -160,6 +165,89 @@ impl<T: Element, R: Reduce<T, IN>, const IN: usize> Kernel<T> for FoldChunks<T, 
             // SAFETY: whoever made the kernel owes it.
             unsafe { *self.to.add(index) = simd.lanes(across(simd, v, 1, f))[0] };
         }
+    }
+}
+
+/// Each row to one number, at its place in `y`, of which the step counts from row to row.
+pub(crate) struct FoldRows<T, R, const SHORT: bool> {
+    pub(crate) rows: Rows<T, SHORT>,
+    /// The number of the first row.
+    pub(crate) first: usize,
+    pub(crate) reduce: R,
+}
+
+impl<T: Element, R: Reduce<T, 1>, const SHORT: bool> Kernel<T> for FoldRows<T, R, SHORT> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        for index in 0..self.rows.blocks() {
+            let (rows, first) = (self.rows.block(index), self.first + index * self.rows.together());
+            let results = rows.fold(simd, ([rows.x], []), R::start(), |i| self.reduce.fold(first + i));
+            // SAFETY: whoever made the rows owes an element a row.
+            unsafe { simd.store_masked(simd.first(rows.count), rows.y.ptr, results) };
+        }
+    }
+}
+
+/// Σ (x − shift) or its squares, with a shift of each row.
+#[derive(Clone, Copy)]
+pub(crate) struct OfRow<T, const SQUARED: bool> {
+    /// A shift a row.
+    pub(crate) shift: Lines<T>,
+}
+
+impl<T: Element> Reduce<T, 1> for OfRow<T, false> {
+    type Fold = Sum<T>;
+    fn start() -> T {
+        T::ZERO
+    }
+    #[inline(always)]
+    fn fold(self, row: usize) -> Sum<T> {
+        // SAFETY: whoever made the value owes a shift a row.
+        Sum { shift: unsafe { *self.shift.at(row) } }
+    }
+}
+
+impl<T: Element> Reduce<T, 1> for OfRow<T, true> {
+    type Fold = Squares<T>;
+    fn start() -> T {
+        T::ZERO
+    }
+    #[inline(always)]
+    fn fold(self, row: usize) -> Squares<T> {
+        // SAFETY: as above.
+        Squares { shift: unsafe { *self.shift.at(row) }, scale: T::ONE }
+    }
+}
+
+/// A fold of a slice as one of columns.
+#[derive(Clone, Copy)]
+pub(crate) struct ByColumn<R>(pub(crate) R);
+
+impl<T: Element, R: Reduce<T, 1>> ColumnFold<T, 1, 0, 1> for ByColumn<R> {
+    fn start() -> T {
+        R::start()
+    }
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, [acc]: [S::V; 1], x: [S::V; 1], _: [S::V; 0], _: usize) -> [S::V; 1] {
+        [self.0.fold(0).step(simd, acc, x).0]
+    }
+    #[inline(always)]
+    fn merge<S: Simd<T>>(self, simd: S, a: S::V, b: S::V) -> S::V {
+        self.0.fold(0).merge(simd, a, b)
+    }
+}
+
+/// Σ (x − p) of each column, or its squares.
+#[derive(Clone, Copy)]
+pub(crate) struct Differences<const SQUARED: bool>;
+
+impl<T: Element, const SQUARED: bool> ColumnFold<T, 1, 1, 1> for Differences<SQUARED> {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, [acc]: [S::V; 1], [x]: [S::V; 1], [p]: [S::V; 1], _: usize) -> [S::V; 1] {
+        let x = simd.sub(x, p);
+        [if SQUARED { simd.fma(x, x, acc) } else { simd.add(acc, x) }]
     }
 }
 

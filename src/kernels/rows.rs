@@ -22,6 +22,9 @@ pub(crate) struct Lines<T> {
     pub(crate) step: isize,
 }
 
+// SAFETY: a plain address; whoever makes the value owes its validity.
+unsafe impl<T: Sync> Sync for Lines<T> {}
+
 impl<T> Lines<T> {
     /// Row i.
     pub(crate) fn at(self, i: usize) -> *mut T {

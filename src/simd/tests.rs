@@ -27,7 +27,7 @@ on_every_token!(
     arithmetic_is_correctly_rounded,
     fma_rounds_once,
     abs_clears_the_sign_of_nan_too,
-    min_max_lt_and_select,
+    min_max_comparisons_and_select,
     scale_rounds_once,
     split_gives_mantissa_and_exponent,
     zip_interleaves,
@@ -140,6 +140,7 @@ enum Op {
     SqrtAbs,
     MinMax,
     LessThan,
+    IsNan,
     Scale,
     Split,
     Zip,
@@ -170,6 +171,7 @@ impl<T: Element> Kernel<T> for OnLanes<T> {
             Op::FmaLow => (simd.select(simd.first(T::LANES / 2), simd.fma_low(a, b, c), simd.fma(a, b, c)), a),
             Op::SqrtAbs => (simd.sqrt(a), simd.abs(a)),
             Op::MinMax => (simd.min(a, b), simd.max(a, b)),
+            Op::IsNan => (simd.select(simd.is_nan(a), c, b), simd.select(simd.is_nan(b), c, a)),
             Op::LessThan => (simd.select(simd.lt(a, b), c, a), simd.select(simd.lt(b, a), c, b)),
             Op::Scale => (simd.scale(a, b), c),
             Op::Split => simd.split(a),
@@ -225,9 +227,11 @@ fn abs_clears_the_sign_of_nan_too<T: Scalar>(token: Token) {
 }
 
 /// min and max give the second operand where either is NaN or both are zero; lt is false for NaN.
-fn min_max_lt_and_select<T: Scalar>(token: Token) {
+fn min_max_comparisons_and_select<T: Scalar>(token: Token) {
     check(token, Op::MinMax, &pairs::<T>(), |[a, b, _]| [if a < b { a } else { b }, if a > b { a } else { b }]);
     check(token, Op::LessThan, &pairs::<T>(), |[a, b, c]| [if a < b { c } else { a }, if b < a { c } else { b }]);
+    let nan = |x: T| x.to_f64().is_nan();
+    check(token, Op::IsNan, &pairs::<T>(), |[a, b, c]| [if nan(a) { c } else { b }, if nan(b) { c } else { a }]);
 }
 
 /// Over the documented range, through subnormal results down to zero, and up to infinity.

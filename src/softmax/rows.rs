@@ -1,7 +1,5 @@
-//! How a function of rows runs: on rows that are contiguous, many of them split over the threads by rows, long ones each split by
-//! chunks.
+//! How a function of rows runs: many rows split over the threads, long ones each split by chunks.
 
-use crate::buffer::with_workspace;
 use crate::element::Element;
 use crate::exec::Exec;
 use crate::kernels::rows::{Lines, Rows};
@@ -12,7 +10,6 @@ use crate::kernels::softmax::{
     CrossEntropyRows, GradientRows, LogSumExpRows, Normalize, OfLogSoftmax, OfSoftmax, SoftmaxRows, SubtractTwice,
     Weights,
 };
-use crate::matrix::{MatMut, MatRef};
 use crate::parallel;
 use crate::simd::Token;
 use crate::simd::slice::Arrays;
@@ -25,50 +22,9 @@ const QUANTUM: usize = 1 << 14;
 /// threads nor instruction sets change the bits.
 const GROUP: usize = 64;
 
-/// Calls `f` with rows of x and w to read and y to write, and the memory that long rows need. Without x, y is read too; without
-/// w or y they are x. Where columns lie apart, `f` gets copies in the workspace, y in place of x, which is written back.
-pub(super) fn with_rows<T: Element, R>(
-    x: Option<MatRef<'_, T>>,
-    w: Option<MatRef<'_, T>>,
-    mut y: Option<MatMut<'_, T>>,
-    f: impl FnOnce(Rows<T>, &mut [T]) -> R,
-) -> R {
-    let y_lines = y.as_mut().map(|y| Lines { ptr: y.as_mut_ptr(), step: y.row_stride() });
-    let shape = |x: MatRef<'_, T>| (x.rows(), x.cols());
-    let (count, cols) = x.map(shape).or(y.as_ref().map(|y| shape(y.as_ref()))).expect("x or y is given");
-    let scratch = if is_long::<T>(cols) { Partials::<T>::SIZE * cols.div_ceil(CHUNK) } else { 0 };
-    let col_strides = [x.map(|x| x.col_stride()), w.map(|w| w.col_stride()), y.as_ref().map(|y| y.col_stride())];
-    if cols <= 1 || col_strides.into_iter().flatten().all(|stride| stride == 1) {
-        let lines = |matrix: MatRef<'_, T>| Lines { ptr: matrix.as_ptr().cast_mut(), step: matrix.row_stride() };
-        let first = x.map(lines).or(y_lines).expect("x or y is given");
-        let rows = Rows { count, cols, x: first, w: w.map_or(first, lines), y: y_lines.unwrap_or(first) };
-        return with_workspace(scratch, |scratch| f(rows, scratch));
-    }
-    let size = count * cols;
-    with_workspace(size + w.map_or(0, |_| size) + scratch, |space| {
-        let (copy, rest) = space.split_at_mut(size);
-        let first = filled(copy, x.or(y.as_ref().map(MatMut::as_ref)).expect("x or y is given"));
-        let (copy_of_w, scratch) = rest.split_at_mut(w.map_or(0, |_| size));
-        let w = w.map_or(first, |w| filled(copy_of_w, w));
-        let result = f(Rows { count, cols, x: first, w, y: first }, scratch);
-        if let Some(y) = &mut y {
-            for at in 0..size {
-                // SAFETY: the copy has that many elements.
-                let value = unsafe { *first.ptr.add(at) };
-                y.set(at / cols, at % cols, value).expect("the index is below the shape");
-            }
-        }
-        result
-    })
-}
-
-/// The rows of a copy of x.
-fn filled<T: Element>(copy: &mut [T], x: MatRef<'_, T>) -> Lines<T> {
-    let cols = x.cols();
-    for (at, value) in copy.iter_mut().enumerate() {
-        *value = x.get(at / cols, at % cols).unwrap_or_default();
-    }
-    Lines { ptr: copy.as_mut_ptr(), step: cols as isize }
+/// Elements that rows of so many columns need besides.
+pub(super) fn scratch<T>(cols: usize) -> usize {
+    if is_long::<T>(cols) { Partials::<T>::SIZE * cols.div_ceil(CHUNK) } else { 0 }
 }
 
 /// Runs a kernel of rows, or that of short ones if they are.
