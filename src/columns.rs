@@ -1,8 +1,8 @@
-//! How a fold of columns runs: strips of rows split over the threads, their results merged in a tree.
+//! How a map of columns runs, and a fold: strips of rows split over the threads, their results merged in a tree.
 
 use crate::element::Element;
 use crate::exec::Exec;
-use crate::kernels::columns::{ColumnFold, FoldColumns, MergeStrips, STRIP};
+use crate::kernels::columns::{ColumnFold, ColumnMap, FoldColumns, MapColumns, MergeStrips, STRIP};
 use crate::kernels::elementwise::Sweep;
 use crate::kernels::rows::Lines;
 use crate::parallel;
@@ -67,5 +67,23 @@ impl Exec {
             }
             gap *= 2;
         }
+    }
+
+    /// Maps every element, with the numbers of its column, to `to`, which may be an input.
+    pub(crate) fn map_columns<T: Element, F, const IN: usize, const P: usize>(
+        &self,
+        columns: Columns<T, IN, P>,
+        f: F,
+        to: Lines<T>,
+    ) where
+        F: ColumnMap<T, IN, P>,
+    {
+        let Columns { rows, cols, inputs, .. } = columns;
+        let (token, parts) = (self.token().for_stores(), self.parts(rows * cols * IN, QUANTUM).min(rows.max(1)));
+        let columns = &columns;
+        self.for_each(parts, |index| {
+            let rows = parallel::part(rows, 1, parts, index);
+            T::dispatch(token, MapColumns { rows, cols, inputs, params: columns.params, f, to });
+        });
     }
 }

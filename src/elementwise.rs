@@ -4,6 +4,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::elementwise::{Axpy, Erf, Erfc, Exp, ExpM1, Ln1p, Log, Sweep};
+use crate::matrix::MatRef;
 use crate::parallel;
 use crate::simd::slice::{Arrays, Lanewise};
 
@@ -153,4 +154,10 @@ impl Exec {
 /// `Err` unless `found` is `expected`.
 pub(crate) fn same_length(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
     if expected == found { Ok(()) } else { Err(Error::Length { what, expected, found }) }
+}
+
+/// `Err` unless a matrix has the shape of x.
+pub(crate) fn same_shape<T: Element>(what: &'static str, x: MatRef<'_, T>, found: (usize, usize)) -> Result<(), Error> {
+    let expected = (x.rows(), x.cols());
+    if expected == found { Ok(()) } else { Err(Error::Shape { what, expected, found }) }
 }

@@ -69,6 +69,7 @@ mod matrix;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 pub mod nn;
+mod norm;
 mod optim;
 mod parallel;
 mod peak;
@@ -85,6 +86,7 @@ pub use exec::Exec;
 pub use gemm::{Epilogue, GemmStrides, PackedB, gemm};
 pub use kernels::gemm::{GemmPath, GemmPlan, Packing, Tile};
 pub use matrix::{Mat, MatMut, MatRef};
+pub use norm::{Affine, AffineGradient, RunningStatistics, Statistics};
 pub use optim::{
     AdamState, Decay, EpsilonPlace, MomentumForm, MomentumState, OptimizerState, RmsPropState, SgdState, Step,
 };

@@ -7,7 +7,7 @@
 mod rows;
 
 use crate::element::Element;
-use crate::elementwise::same_length;
+use crate::elementwise::{same_length, same_shape};
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::softmax::{Normalize, Weights};
@@ -324,11 +324,6 @@ impl<'a, T: Element> Targets<'a, T> {
         }
         Ok(Weights::Classes { labels, smoothing })
     }
-}
-
-fn same_shape<T: Element>(what: &'static str, z: MatRef<'_, T>, found: (usize, usize)) -> Result<(), Error> {
-    let expected = (z.rows(), z.cols());
-    if expected == found { Ok(()) } else { Err(Error::Shape { what, expected, found }) }
 }
 
 /// An empty row has neither a maximum nor a sum to divide by.

@@ -1,7 +1,7 @@
 //! Promise 5: after the first step, a training step allocates nothing. One test only: the counter is of the process.
 
 use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
-use roofline::{Activation, AdamState, Exec, Isa, Mat};
+use roofline::{Activation, AdamState, Affine, AffineGradient, Exec, Isa, Mat, Reduction, Statistics};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,6 +62,9 @@ fn nothing_is_allocated_after_the_first_step() {
         let (mut c, mut state) = (Mat::zeros(140, 1024), AdamState::new(140 * 300));
         let (mut w, mut y) = (vec![0.0; 140 * 300], c.clone());
         let (long, mut long_y, mut lse) = (Mat::zeros(1, 100_000), Mat::<f64>::zeros(1, 100_000), vec![0.0; 140]);
+        let (mut sums, mut of_rows, mut of_columns) = (vec![0.0; 1024], Statistics::new(140), Statistics::new(1024));
+        let (ones, mut dbeta) = ([1.0; 140], [0.0; 140]);
+        let affine = Affine { gamma: &ones, beta: &ones, epsilon: 1e-5 };
         let mut step = || {
             exec.gemm(1.0, a.as_ref(), b.as_ref(), 0.0, c.as_mut()).unwrap();
             exec.softmax(c.as_ref(), y.as_mut()).unwrap();
@@ -70,6 +73,19 @@ fn nothing_is_allocated_after_the_first_step() {
             exec.log_softmax(long.as_ref(), long_y.as_mut()).unwrap();
             exec.softmax_inplace(long_y.as_mut()).unwrap();
             exec.logsumexp(c.as_ref(), &mut lse).unwrap();
+            exec.reduce_columns(Reduction::Sum, c.as_ref(), &mut sums).unwrap();
+            exec.reduce_rows(Reduction::Norm2, c.as_ref(), &mut lse).unwrap();
+            exec.batch_norm(c.as_ref().t(), affine, &mut of_rows, y.as_mut().t()).unwrap();
+            exec.layer_norm(c.as_ref().t(), affine, &mut of_columns, y.as_mut().t()).unwrap();
+            for by_column in [true, false] {
+                let gradient = AffineGradient { gamma: &mut lse, beta: &mut dbeta };
+                let (pair, dx) = ((c.as_ref().t(), c.as_ref().t()), y.as_mut().t());
+                if by_column {
+                    exec.batch_norm_grad(pair, affine, &of_rows, dx, gradient).unwrap();
+                } else {
+                    exec.layer_norm_grad(pair, affine, &of_columns, dx, gradient).unwrap();
+                }
+            }
             exec.relu_inplace(c.as_mut_slice()).unwrap();
             exec.adam(&mut w, a.as_slice(), &mut state, 0.1).unwrap();
         };

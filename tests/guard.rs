@@ -14,8 +14,8 @@ use common::strided::{Layout, Strided};
 use common::{Float, Rng, promised_bits, sequential_execs};
 use memory::{Flush, Guarded};
 use roofline::{
-    Activation, AdamState, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut, MatRef, MomentumState, PackedB,
-    Packing, Reduction, RmsPropState, Step, Targets,
+    Activation, AdamState, Affine, AffineGradient, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut, MatRef,
+    MomentumState, PackedB, Packing, Reduction, RmsPropState, Statistics, Step, Targets,
 };
 
 both_types!(
@@ -25,6 +25,7 @@ both_types!(
     every_elementwise_function_and_length,
     every_row_function_and_width,
     every_reduction_and_width,
+    every_normalisation_and_width,
     every_optimizer_and_length,
 );
 
@@ -273,6 +274,51 @@ fn every_reduction_and_width<T: Float>() {
                 assert_same(&expected, &y, &(rows, exec, flush));
             }
         }
+    }
+}
+
+fn every_normalisation_and_width<T: Float>() {
+    for rows in [1, 3, 17] {
+        check_slices::<T>(
+            2,
+            |exec, x, y| {
+                let cols = x[0].len() / rows;
+                if cols == 0 {
+                    return Ok(());
+                }
+                let (size, len) = (rows * cols, y.len());
+                let matrix = |x| MatRef::from_slice(x, rows, cols);
+                // Everything of a number a column lies at the end of its memory too.
+                let ends = |x: &'_ [T]| x.len() - cols;
+                let affine = Affine { gamma: &x[0][ends(x[0])..], beta: &x[1][ends(x[1])..], epsilon: 0.5 };
+                let (mut of_columns, mut of_rows) = (Statistics::new(cols), Statistics::new(rows));
+                let pair = (matrix(&x[0][..size])?, matrix(&x[1][len - size..])?);
+                let mut dgamma = vec![T::ZERO; cols];
+                for to in [0..size, len - size..len] {
+                    let y = &mut y[to];
+                    let z = pair.0;
+                    exec.layer_norm(z, affine, &mut of_rows, MatMut::from_slice(y, rows, cols)?)?;
+                    exec.batch_norm(z, affine, &mut of_columns, MatMut::from_slice(y, rows, cols)?)?;
+                    exec.standardize_inplace(&of_columns, MatMut::from_slice(y, rows, cols)?)?;
+                    let mut dx = vec![T::ZERO; size];
+                    let dx = MatMut::from_slice(&mut dx, rows, cols)?;
+                    let gradient = AffineGradient { gamma: &mut dgamma, beta: &mut y[..cols] };
+                    exec.batch_norm_grad(pair, affine, &of_columns, dx, gradient)?;
+                    let mut dbeta = vec![T::ZERO; cols];
+                    let gradient = AffineGradient { gamma: &mut dgamma, beta: &mut dbeta };
+                    exec.layer_norm_grad(pair, affine, &of_rows, MatMut::from_slice(y, rows, cols)?, gradient)?;
+                    exec.batch_norm_grad(
+                        pair,
+                        affine,
+                        &of_columns,
+                        MatMut::from_slice(y, rows, cols)?,
+                        AffineGradient { gamma: &mut dgamma, beta: &mut dbeta },
+                    )?;
+                }
+                Ok(())
+            },
+            &rows,
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! Folds of the columns of matrices.
+//! Folds of the columns of matrices, and maps with numbers of each column.
 //!
 //! ```text
 //! narrow   down the rows of a strip, some vectors of columns at a time
@@ -6,7 +6,7 @@
 //!          apart would come from memory at a third of its bandwidth
 //! ```
 //!
-//! Either way four accumulators take the rows in turn. The results of strips of 256 rows are merged in a tree. Strips are cut at fixed
+//! Either way four accumulators take the rows in turn. The results of strips of 64 rows are merged in a tree. Strips are cut at fixed
 //! rows, so that threads, which share them, do not change the bits.
 
 use super::rows::Lines;
@@ -208,5 +208,73 @@ where
     #[inline(always)]
     fn apply<S: Simd<T>>(self, simd: S, [a, b]: [S::V; 2]) -> [S::V; 1] {
         [self.0.merge(simd, a, b)]
+    }
+}
+
+/// What happens to the elements of columns that have `P` numbers each: `IN` matrices to one.
+pub(crate) trait ColumnMap<T: Element, const IN: usize, const P: usize>: Copy + Sync {
+    fn apply<S: Simd<T>>(self, simd: S, x: [S::V; IN], p: [S::V; P]) -> S::V;
+}
+
+/// Rows that take the numbers of their columns from registers.
+const ROWS: usize = 4;
+
+/// Maps rows. Whoever makes one owes that the matrices and `params` are readable and `to` writable, over the columns.
+pub(crate) struct MapColumns<T, F, const IN: usize, const P: usize> {
+    pub(crate) rows: Range<usize>,
+    pub(crate) cols: usize,
+    pub(crate) inputs: [Lines<T>; IN],
+    pub(crate) params: [*const T; P],
+    pub(crate) f: F,
+    pub(crate) to: Lines<T>,
+}
+
+impl<T, F, const IN: usize, const P: usize> Kernel<T> for MapColumns<T, F, IN, P>
+where
+    T: Element,
+    F: ColumnMap<T, IN, P>,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let whole = self.cols / T::LANES * T::LANES;
+        for row in self.rows.clone().step_by(ROWS) {
+            let count = ROWS.min(self.rows.end - row);
+            for j in (0..whole).step_by(T::LANES) {
+                self.vector::<S, false>(simd, row, count, j);
+            }
+            if whole < self.cols {
+                self.vector::<S, true>(simd, row, count, whole);
+            }
+        }
+    }
+}
+
+impl<T, F, const IN: usize, const P: usize> MapColumns<T, F, IN, P>
+where
+    T: Element,
+    F: ColumnMap<T, IN, P>,
+{
+    #[inline(always)]
+    fn vector<S: Simd<T>, const MASKED: bool>(&self, simd: S, row: usize, count: usize, j: usize) {
+        let (mask, zero) = (simd.first(self.cols - j), simd.splat(T::ZERO));
+        let mut params = [zero; P];
+        for p in 0..P {
+            // SAFETY: whoever made the kernel owes it.
+            params[p] = unsafe { load::<T, S, MASKED>(simd, mask, self.params[p].wrapping_add(j)) };
+        }
+        for r in 0..ROWS {
+            if r < count {
+                let mut x = [zero; IN];
+                for i in 0..IN {
+                    // SAFETY: as above.
+                    x[i] = unsafe { load::<T, S, MASKED>(simd, mask, self.inputs[i].at(row + r).wrapping_add(j)) };
+                }
+                let (y, to) = (self.f.apply(simd, x, params), self.to.at(row + r).wrapping_add(j));
+                // SAFETY: as above.
+                unsafe { if MASKED { simd.store_masked(mask, to, y) } else { simd.store(to, y) } }
+            }
+        }
     }
 }

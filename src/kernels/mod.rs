@@ -6,6 +6,7 @@ pub(crate) mod columns;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod math;
+pub(crate) mod norm;
 pub(crate) mod optim;
 pub(crate) mod peak;
 pub(crate) mod reduce;
