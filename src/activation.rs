@@ -211,7 +211,7 @@ impl Exec {
 }
 
 /// The arrays x and y, of which y is also the result.
-fn onto<T: Element>(what: &'static str, x: &[T], y: &mut [T]) -> Result<Arrays<T, 2, 1>, Error> {
+pub(crate) fn onto<T: Element>(what: &'static str, x: &[T], y: &mut [T]) -> Result<Arrays<T, 2, 1>, Error> {
     same_length(what, x.len(), y.len())?;
     let p = y.as_mut_ptr();
     // SAFETY: both are borrowed while the caller uses the arrays, y alone is written, and the lengths agree.

@@ -1,8 +1,8 @@
 //! Dense CPU kernels that run at the roofline, and a small trainer that proves them.
 //!
-//! GEMM, activations, softmax with cross-entropy and optimizer updates in `f32` and `f64`, on the best instruction set that
-//! the machine has (chosen at run time), over the threads of the current rayon pool. On the kernels stands a multi-layer
-//! perceptron ([`nn`]) whose gradients are checked and whose mini-batches are measured.
+//! GEMM, activations, softmax with cross-entropy, reductions, normalisation, dropout and optimizer updates in `f32` and `f64`, on
+//! the best instruction set that the machine has (chosen at run time), over the threads of the current rayon pool. On the kernels
+//! stands a multi-layer perceptron ([`nn`]) whose gradients are checked and whose mini-batches are measured.
 //!
 //! ```
 //! use roofline::{Exec, Mat, MatRef, gemm};
@@ -44,7 +44,7 @@
 //! |---|---|---|
 //! | L0 | `simd/` | one 64-byte vector on every instruction set |
 //! | L1 | `kernels/` | the arithmetic, once for all instruction sets and both types |
-//! | L2 | `gemm`, `activation`, `elementwise`, `softmax`, `optim` | check, choose, split, run: the methods of [`Exec`] |
+//! | L2 | `gemm`, `activation`, `elementwise`, `softmax`, `reduce`, `norm`, `dropout`, `optim` | check, choose, split, run: the methods of [`Exec`] |
 //! | L3 | [`nn`] | layers, gradients, data |
 //!
 //! # Features
@@ -59,6 +59,7 @@ mod activation;
 mod backend;
 mod buffer;
 mod columns;
+mod dropout;
 mod element;
 mod elementwise;
 mod error;
@@ -80,6 +81,7 @@ mod softmax;
 
 pub use activation::Activation;
 pub use backend::Backend;
+pub use dropout::Dropout;
 pub use element::Element;
 pub use error::Error;
 pub use exec::Exec;

@@ -1,7 +1,7 @@
 //! Promise 5: after the first step, a training step allocates nothing. One test only: the counter is of the process.
 
 use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
-use roofline::{Activation, AdamState, Affine, AffineGradient, Exec, Isa, Mat, Reduction, Statistics};
+use roofline::{Activation, AdamState, Affine, AffineGradient, Dropout, Exec, Isa, Mat, Reduction, Statistics};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -86,6 +86,7 @@ fn nothing_is_allocated_after_the_first_step() {
                     exec.layer_norm_grad(pair, affine, &of_columns, dx, gradient).unwrap();
                 }
             }
+            exec.dropout_inplace(Dropout { keep_prob: 0.5, seed: 1, step: 1 }, c.as_mut_slice()).unwrap();
             exec.relu_inplace(c.as_mut_slice()).unwrap();
             exec.adam(&mut w, a.as_slice(), &mut state, 0.1).unwrap();
         };

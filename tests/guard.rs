@@ -14,8 +14,8 @@ use common::strided::{Layout, Strided};
 use common::{Float, Rng, promised_bits, sequential_execs};
 use memory::{Flush, Guarded};
 use roofline::{
-    Activation, AdamState, Affine, AffineGradient, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut, MatRef,
-    MomentumState, PackedB, Packing, Reduction, RmsPropState, Statistics, Step, Targets,
+    Activation, AdamState, Affine, AffineGradient, Dropout, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut,
+    MatRef, MomentumState, PackedB, Packing, Reduction, RmsPropState, Statistics, Step, Targets,
 };
 
 both_types!(
@@ -176,7 +176,7 @@ fn check_slices<T: Float>(
 ) {
     let mut rng = Rng::new(64);
     for exec in sequential_execs() {
-        for len in 0..=3 * T::LANES + 1 {
+        for len in (0..=3 * T::LANES + 1).chain([64, 65, 127, 128, 193]) {
             let values: Vec<Vec<T>> = (0..inputs).map(|_| rng.values(len)).collect();
             let mut expected: Vec<T> = rng.values(len);
             let before = expected.clone();
@@ -211,6 +211,10 @@ fn every_elementwise_function_and_length<T: Float>() {
         check_slices::<T>(1, |exec, x, y| exec.activation_grad_inplace(activation, x[0], y), &activation);
     }
     check_slices::<T>(2, |exec, x, y| exec.silu_grad(x[0], x[1], y), &"silu_grad");
+    let dropout = Dropout { keep_prob: 0.5, seed: 3, step: 1 };
+    check_slices::<T>(1, |exec, x, y| exec.dropout(dropout, x[0], y), &"dropout");
+    let relu = Activation::Relu;
+    check_slices::<T>(1, |exec, x, y| exec.activation_dropout_grad_inplace(relu, dropout, x[0], y), &"with relu");
 }
 
 fn every_row_function_and_width<T: Float>() {

@@ -214,7 +214,8 @@ fn gradients_match_differences() {
                 let y = case.run(&exec).y;
                 y.iter().zip(case.dy.as_slice()).map(|(y, dy)| y * dy).sum()
             };
-            let parameters: [(&str, fn(&mut Case<f64>) -> &mut [f64], &[f64]); 3] = [
+            type Parameter = fn(&mut Case<f64>) -> &mut [f64];
+            let parameters: [(&str, Parameter, &[f64]); 3] = [
                 ("x", |case| case.x.as_mut_slice(), &found.dx),
                 ("gamma", |case| &mut case.gamma, &found.dgamma),
                 ("beta", |case| &mut case.beta, &found.dbeta),

@@ -3,6 +3,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod columns;
+pub(crate) mod dropout;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod math;

@@ -20,6 +20,18 @@ trait PowerOfTwo<V> {
     fn pow2(self, n: V) -> V;
 }
 
+impl Avx2 {
+    /// A mask of 8 lanes of `f64` from flags of 32 bits.
+    #[inline(always)]
+    fn widened(self, flags: __m256i) -> [__m256i; 2] {
+        // SAFETY: token.
+        unsafe {
+            let high = _mm256_extracti128_si256::<1>(flags);
+            [_mm256_cvtepi32_epi64(_mm256_castsi256_si128(flags)), _mm256_cvtepi32_epi64(high)]
+        }
+    }
+}
+
 /// Applies an intrinsic to both halves.
 macro_rules! halves {
     ($f:ident $(<$immediate:literal>)? ($($x:ident),+)) => {
@@ -213,6 +225,15 @@ macro_rules! simd {
                         (halves!($pick<$stay4>(a, b)), halves!($swap<$adjacent>(cross)))
                     }
                 }
+            }
+            #[inline(always)]
+            fn words_below(self, words: [__m256i; 2], limit: i32) -> [Self::M; 2] {
+                // SAFETY: token.
+                let below = unsafe {
+                    let limit = _mm256_set1_epi32(limit);
+                    [_mm256_cmpgt_epi32(limit, words[0]), _mm256_cmpgt_epi32(limit, words[1])]
+                };
+                if $t::LANES == 16 { [below, below] } else { [self.widened(below[0]), self.widened(below[1])] }
             }
             #[inline(always)]
             fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {

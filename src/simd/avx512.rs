@@ -182,6 +182,12 @@ macro_rules! simd {
                 }
             }
             #[inline(always)]
+            fn words_below(self, words: __m512i, limit: i32) -> [$m; 2] {
+                // SAFETY: token.
+                let below = unsafe { _mm512_cmplt_epi32_mask(words, _mm512_set1_epi32(limit)) };
+                [below as $m, (below >> 8) as $m]
+            }
+            #[inline(always)]
             fn zip(self, a: $v, b: $v) -> ($v, $v) {
                 // SAFETY: token; both index tables are 64 bytes.
                 unsafe {

@@ -21,14 +21,16 @@ mod portable;
 pub(crate) mod slice;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use isa::{Dispatch, Isa, Kernel, Token};
+pub use words::Words;
 
 use crate::element::Element;
 
 /// Operations on vectors of [`Element::LANES`] elements. Every lane follows IEEE 754 with round to nearest, ties to even,
 /// and gives the same bits on every token; the one exception is [`Simd::fma`] on a CPU without FMA.
-pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
+pub trait Simd<T: Element>: Words {
     /// [`Element::LANES`] elements: 64 bytes.
     type V: Copy;
     /// One flag per lane.
@@ -112,6 +114,10 @@ pub trait Simd<T: Element>: Copy + Send + Sync + 'static {
     fn scale(self, v: Self::V, n: Self::V) -> Self::V;
     /// (m, e) with v = m · 2ᵉ and 1 ≤ m < 2, for positive normal v; e as a float.
     fn split(self, v: Self::V) -> (Self::V, Self::V);
+
+    /// Lanes whose word is below `limit`; words are signed and count from the first. Of `f32`, the first mask tells all; of `f64`, the
+    /// second one is for the words from 8 on.
+    fn words_below(self, words: Self::W, limit: i32) -> [Self::M; 2];
 
     /// The lanes of a and b in turn: a₀ b₀ a₁ b₁ … in the first vector, the rest in the second.
     fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);

@@ -142,6 +142,12 @@ macro_rules! simd {
                 ($v::new(first), $v::new(second))
             }
             #[inline(always)]
+            fn words_below(self, words: [u64; 8], limit: i32) -> [$v; 2] {
+                let word = |k: usize| (words[k / 2] >> (k % 2 * 32)) as i32;
+                let flag = |k: usize| $t::from_bits(if word(k) < limit { $bits::MAX } else { 0 });
+                [$v::new(from_fn(flag)), $v::new(from_fn(|i| flag(i + 16 - $t::LANES)))]
+            }
+            #[inline(always)]
             fn zip(self, a: $v, b: $v) -> ($v, $v) {
                 let pair = [a.to_array(), b.to_array()];
                 let lane = |i: usize| pair[i % 2][i / 2];

@@ -74,17 +74,10 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
     #[inline(always)]
     pub(crate) fn apply<S: Simd<T>>(self, simd: S, f: impl Lanewise<T, IN, OUT>) {
         let whole = self.len / T::LANES * T::LANES;
-        // SAFETY: whole vectors and the masked rest lie within `len` elements, which `new` asks for.
+        // SAFETY: whole vectors and the masked rest lie within `len` elements.
         unsafe {
             for at in (0..whole).step_by(T::LANES) {
-                let mut x = [simd.splat(T::ZERO); IN];
-                for i in 0..IN {
-                    x[i] = simd.load(self.inputs[i].add(at));
-                }
-                let y = f.apply(simd, x);
-                for o in 0..OUT {
-                    simd.store(self.outputs[o].add(at), y[o]);
-                }
+                self.store::<S, false>(simd, at, f.apply(simd, self.load::<S, false>(simd, at)));
             }
             if whole < self.len {
                 self.apply_last(simd, whole, f);
@@ -98,16 +91,39 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
     /// `len − at` ≤ LANES.
     #[inline(always)]
     pub(crate) unsafe fn apply_last<S: Simd<T>>(&self, simd: S, at: usize, f: impl Lanewise<T, IN, OUT>) {
+        // SAFETY: the caller's debt.
+        unsafe { self.store::<S, true>(simd, at, f.apply(simd, self.load::<S, true>(simd, at))) }
+    }
+
+    /// The inputs at `at`: a vector, or what there is of it if `MASKED`.
+    ///
+    /// # Safety
+    /// `at` ≤ `len`, and `at + LANES` elements are within the arrays unless `MASKED`.
+    #[inline(always)]
+    pub(crate) unsafe fn load<S: Simd<T>, const MASKED: bool>(&self, simd: S, at: usize) -> [S::V; IN] {
+        let (rest, mut x) = (simd.first(self.len - at), [simd.splat(T::ZERO); IN]);
+        for i in 0..IN {
+            // SAFETY: within the `len` elements that `new` asks for: the caller's debt.
+            x[i] = unsafe {
+                let p = self.inputs[i].add(at);
+                if MASKED { simd.load_masked(rest, p) } else { simd.load(p) }
+            };
+        }
+        x
+    }
+
+    /// The outputs at `at`.
+    ///
+    /// # Safety
+    /// As [`Arrays::load`].
+    #[inline(always)]
+    pub(crate) unsafe fn store<S: Simd<T>, const MASKED: bool>(&self, simd: S, at: usize, y: [S::V; OUT]) {
         let rest = simd.first(self.len - at);
-        let mut x = [simd.splat(T::ZERO); IN];
-        // SAFETY: as for `apply`.
-        unsafe {
-            for i in 0..IN {
-                x[i] = simd.load_masked(rest, self.inputs[i].add(at));
-            }
-            let y = f.apply(simd, x);
-            for o in 0..OUT {
-                simd.store_masked(rest, self.outputs[o].add(at), y[o]);
+        for o in 0..OUT {
+            // SAFETY: as above.
+            unsafe {
+                let p = self.outputs[o].add(at);
+                if MASKED { simd.store_masked(rest, p, y[o]) } else { simd.store(p, y[o]) }
             }
         }
     }
@@ -166,19 +182,15 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
         at: usize,
         f: impl Fold<T, IN, OUT>,
     ) -> S::V {
-        let rest = simd.first(self.len - at);
-        let mut x = [simd.splat(T::ZERO); IN];
-        // SAFETY: as for `apply`, and the caller's debt.
+        // SAFETY: the caller's debt.
         unsafe {
-            for i in 0..IN {
-                x[i] = simd.load_masked(rest, self.inputs[i].add(at));
+            let (all, y) = f.step(simd, acc, self.load::<S, true>(simd, at));
+            if PADDED {
+                self.store::<S, false>(simd, at, y)
+            } else {
+                self.store::<S, true>(simd, at, y)
             }
-            let (all, y) = f.step(simd, acc, x);
-            for o in 0..OUT {
-                let to = self.outputs[o].add(at);
-                if PADDED { simd.store(to, y[o]) } else { simd.store_masked(rest, to, y[o]) }
-            }
-            simd.select(rest, all, acc)
+            simd.select(simd.first(self.len - at), all, acc)
         }
     }
 
@@ -188,16 +200,10 @@ impl<T: Element, const IN: usize, const OUT: usize> Arrays<T, IN, OUT> {
     /// `at + LANES` ≤ `len`.
     #[inline(always)]
     unsafe fn step<S: Simd<T>>(&self, simd: S, acc: S::V, at: usize, f: impl Fold<T, IN, OUT>) -> S::V {
-        let mut x = [simd.splat(T::ZERO); IN];
-        // SAFETY: the caller's debt, and `new`'s.
+        // SAFETY: the caller's debt.
         unsafe {
-            for i in 0..IN {
-                x[i] = simd.load(self.inputs[i].add(at));
-            }
-            let (acc, y) = f.step(simd, acc, x);
-            for o in 0..OUT {
-                simd.store(self.outputs[o].add(at), y[o]);
-            }
+            let (acc, y) = f.step(simd, acc, self.load::<S, false>(simd, at));
+            self.store::<S, false>(simd, at, y);
             acc
         }
     }

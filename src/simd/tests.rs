@@ -22,6 +22,9 @@ macro_rules! on_every_token {
 }
 
 mod memory;
+mod words;
+
+use words::words_are_those_of_scalar_code;
 
 on_every_token!(
     arithmetic_is_correctly_rounded,
@@ -37,6 +40,7 @@ on_every_token!(
     apply_reaches_every_element_and_no_other,
     apply_works_in_place_and_on_parts,
     fold_takes_each_element_once,
+    words_are_those_of_scalar_code,
 );
 
 /// Sixteen lanes; a vector of `f64` is the first eight.
