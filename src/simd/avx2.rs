@@ -14,12 +14,6 @@ token! {
 static ONES_THEN_ZEROS: [u64; 16] =
     [u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// 2ⁿ for integers n within the normal exponents: n + bias in the low bits of a float whose unit in the last place is 1
-/// (1.5 · 2^(p−1)), shifted up into the exponent field.
-trait PowerOfTwo<V> {
-    fn pow2(self, n: V) -> V;
-}
-
 impl Avx2 {
     /// A mask of 8 lanes of `f64` from flags of 32 bits.
     #[inline(always)]
@@ -44,21 +38,10 @@ macro_rules! halves {
 macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
-     $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $shl:ident, $shr:ident,
+     $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $add_int:ident, $shl:ident, $shr:ident,
      $unpacklo:ident, $unpackhi:ident, $permute:ident,
      $pick:ident, $shuffle:ident, $swap:ident,
      $stay3:literal, $cross3:literal, $stay4:literal, $cross4:literal, $adjacent:literal) => {
-        impl PowerOfTwo<[$v; 2]> for Avx2 {
-            #[inline(always)]
-            fn pow2(self, n: [$v; 2]) -> [$v; 2] {
-                const DIGITS: i32 = $t::MANTISSA_DIGITS as i32 - 1;
-                let magic = Simd::<$t>::splat(self, 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t);
-                let n = Simd::<$t>::add(self, n, magic);
-                // SAFETY: token.
-                unsafe { [$cast($shl::<DIGITS>($cast_int(n[0]))), $cast($shl::<DIGITS>($cast_int(n[1])))] }
-            }
-        }
-
         impl Simd<$t> for Avx2 {
             type V = [$v; 2];
             type M = [__m256i; 2];
@@ -193,23 +176,44 @@ macro_rules! simd {
                 let magic = Simd::<$t>::splat(self, 1.5 / $t::EPSILON);
                 let upper = Simd::<$t>::sub(self, Simd::<$t>::fma(self, n, half, magic), magic);
                 let lower = Simd::<$t>::sub(self, n, upper);
-                Simd::<$t>::mul(self, Simd::<$t>::mul(self, v, self.pow2(upper)), self.pow2(lower))
+                Simd::<$t>::mul(self, Simd::<$t>::mul(self, v, Simd::<$t>::power(self, upper)), Simd::<$t>::power(self, lower))
+            }
+            #[inline(always)]
+            fn power(self, n: Self::V) -> Self::V {
+                // n + bias in the low bits of a float whose unit in the last place is 1, shifted up into the exponent field.
+                const DIGITS: i32 = $t::MANTISSA_DIGITS as i32 - 1;
+                let magic = Simd::<$t>::splat(self, 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t);
+                let n = Simd::<$t>::add(self, n, magic);
+                // SAFETY: token.
+                unsafe { [$cast($shl::<DIGITS>($cast_int(n[0]))), $cast($shl::<DIGITS>($cast_int(n[1])))] }
             }
             #[inline(always)]
             fn split(self, v: Self::V) -> (Self::V, Self::V) {
                 const DIGITS: i32 = $t::MANTISSA_DIGITS as i32 - 1;
-                // The exponent field e + bias, put into the low bits of 2^DIGITS, is that number plus e + bias.
+                const BIAS: $t = ($t::MAX_EXP - 1) as $t;
+                // An exponent put into the low bits of 2^DIGITS is that number plus the exponent.
                 const FIELD: $t = (1_u64 << DIGITS) as $t;
+                const LIFT: $t = 2.0 / $t::EPSILON;
+                let subnormal = Simd::<$t>::lt(self, v, Simd::<$t>::splat(self, $t::MIN_POSITIVE));
+                let lifted = Simd::<$t>::mul(self, v, Simd::<$t>::splat(self, LIFT));
+                let v = Simd::<$t>::select(self, subnormal, lifted, v);
+                // With ¾ moved to 1 the exponent is the one that is wanted.
+                let shift = Simd::<$t>::splat(self, $t::from_bits($t::to_bits(1.0) - $t::to_bits(0.75)));
                 let below_one = Simd::<$t>::splat(self, $t::from_bits((1 << DIGITS) - 1));
-                let one = Simd::<$t>::splat(self, 1.0);
-                let field = Simd::<$t>::splat(self, FIELD);
-                let mantissa = halves!($and(v, below_one));
-                let mantissa = halves!($or(mantissa, one));
-                let exponent =
+                let (least, field) = (Simd::<$t>::splat(self, 0.75), Simd::<$t>::splat(self, FIELD));
+                let (mut mantissa, mut exponent) = (v, v);
+                for half in 0..2 {
                     // SAFETY: token.
-                    unsafe { [$cast($shr::<DIGITS>($cast_int(v[0]))), $cast($shr::<DIGITS>($cast_int(v[1])))] };
-                let exponent = halves!($or(exponent, field));
-                let bias = Simd::<$t>::splat(self, FIELD + ($t::MAX_EXP - 1) as $t);
+                    unsafe {
+                        let moved = $add_int($cast_int(v[half]), $cast_int(shift[half]));
+                        let digits = $and($cast(moved), below_one[half]);
+                        mantissa[half] = $cast($add_int($cast_int(digits), $cast_int(least[half])));
+                        exponent[half] = $or($cast($shr::<DIGITS>(moved)), field[half]);
+                    }
+                }
+                let bias = Simd::<$t>::splat(self, FIELD + BIAS);
+                let lifted_bias = Simd::<$t>::splat(self, FIELD + BIAS + $t::MANTISSA_DIGITS as $t);
+                let bias = Simd::<$t>::select(self, subnormal, lifted_bias, bias);
                 (mantissa, Simd::<$t>::sub(self, exponent, bias))
             }
             #[inline(always)]
@@ -257,7 +261,7 @@ simd!(
     f32, u32, __m256, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_stream_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
     _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
-    _mm256_castps_si256, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
+    _mm256_castps_si256, _mm256_add_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
     _mm256_permute2f128_ps, _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
 );
 #[rustfmt::skip]
@@ -265,6 +269,6 @@ simd!(
     f64, u64, __m256d, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_stream_pd, _mm256_maskload_pd, _mm256_maskstore_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
     _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
-    _mm256_castpd_si256, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
+    _mm256_castpd_si256, _mm256_add_epi64, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
     _mm256_permute2f128_pd, _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
 );

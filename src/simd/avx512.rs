@@ -20,7 +20,7 @@ static ZIP_HIGH_F64: [u64; 8] = [4, 12, 5, 13, 6, 14, 7, 15];
 macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
-     $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident,
+     $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident, $add_masked:ident,
      $narrow:ident, $fma_low:ident, $widen:ident,
      $zip:ident, $low:ident, $high:ident) => {
         impl Simd<$t> for Avx512 {
@@ -150,9 +150,18 @@ macro_rules! simd {
                 unsafe { $scalef(v, n) }
             }
             #[inline(always)]
+            fn power(self, n: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $scalef($splat(1.0), n) }
+            }
+            #[inline(always)]
             fn split(self, v: $v) -> ($v, $v) {
                 // SAFETY: token.
-                unsafe { ($getmant::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(v), $getexp(v)) }
+                unsafe {
+                    let (mantissa, exponent) = ($getmant::<_MM_MANT_NORM_P75_1P5, _MM_MANT_SIGN_SRC>(v), $getexp(v));
+                    let one = $splat(1.0);
+                    (mantissa, $add_masked(exponent, $cmp::<_CMP_LT_OQ>(mantissa, one), exponent, one))
+                }
             }
             #[inline(always)]
             fn halves<const STAGE: u32>(self, a: $v, b: $v) -> ($v, $v) {
@@ -205,7 +214,7 @@ simd!(
     f32, u32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
-    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
+    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
     _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
 );
 #[rustfmt::skip]
@@ -213,6 +222,6 @@ simd!(
     f64, u64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
-    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
+    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
     _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
 );

@@ -112,7 +112,9 @@ pub trait Simd<T: Element>: Words {
     /// v · 2ⁿ, rounded once. `n` holds integers of magnitude ≤ 192 (`f32`) or 1536 (`f64`), and v is 0, or n is 0, or
     /// v · 2^(n/2) is a normal number, as where |v| is within [¼, 128].
     fn scale(self, v: Self::V, n: Self::V) -> Self::V;
-    /// (m, e) with v = m · 2ᵉ and 1 ≤ m < 2, for positive normal v; e as a float.
+    /// 2ⁿ, a normal number, for integers n.
+    fn power(self, n: Self::V) -> Self::V;
+    /// (m, e) with v = m · 2ᵉ and ¾ ≤ m < 1½, for positive finite v, subnormal ones too; e as a float.
     fn split(self, v: Self::V) -> (Self::V, Self::V);
 
     /// Lanes whose word is below `limit`; words are signed and count from the first. Of `f32`, the first mask tells all; of `f64`, the

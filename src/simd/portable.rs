@@ -123,16 +123,28 @@ macro_rules! simd {
                 // 2ⁿ itself may lie outside the normal range: multiply by 2^⌊n/2⌉, which is exact, then by the rest.
                 const MAGIC: $t = 1.5 / $t::EPSILON;
                 let upper = (n * $v::splat(0.5) + $v::splat(MAGIC)) - $v::splat(MAGIC);
-                v * pow2::$t(upper) * pow2::$t(n - upper)
+                v * Simd::<$t>::power(self, upper) * Simd::<$t>::power(self, n - upper)
+            }
+            #[inline(always)]
+            fn power(self, n: $v) -> $v {
+                // n + bias in the low bits of a float whose unit in the last place is 1, shifted up into the exponent field.
+                const MAGIC: $t = 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t;
+                let n = (n + $v::splat(MAGIC)).to_array();
+                $v::new(n.map(|n| $t::from_bits(n.to_bits() << ($t::MANTISSA_DIGITS - 1))))
             }
             #[inline(always)]
             fn split(self, v: $v) -> ($v, $v) {
                 const DIGITS: u32 = $t::MANTISSA_DIGITS - 1;
-                const ONE: $bits = $t::to_bits(1.0);
-                let v = v.to_array();
-                let mantissa = from_fn(|i| $t::from_bits(v[i].to_bits() & ((1 << DIGITS) - 1) | ONE));
-                let exponent = from_fn(|i| ((v[i].to_bits() >> DIGITS) as i32 - ($t::MAX_EXP - 1)) as $t);
-                ($v::new(mantissa), $v::new(exponent))
+                const LIFT: $t = 2.0 / $t::EPSILON;
+                let lane = |v: $t| {
+                    let (v, lift) = if v < $t::MIN_POSITIVE { (v * LIFT, $t::MANTISSA_DIGITS as i32) } else { (v, 0) };
+                    // With ¾ moved to 1 the exponent is the one that is wanted.
+                    let moved = v.to_bits().wrapping_add($t::to_bits(1.0) - $t::to_bits(0.75));
+                    let mantissa = $t::from_bits((moved & ((1 << DIGITS) - 1)) + $t::to_bits(0.75));
+                    (mantissa, ((moved >> DIGITS) as i32 - ($t::MAX_EXP - 1) - lift) as $t)
+                };
+                let lanes = v.to_array().map(lane);
+                ($v::new(from_fn(|i| lanes[i].0)), $v::new(from_fn(|i| lanes[i].1)))
             }
             #[inline(always)]
             fn halves<const STAGE: u32>(self, a: $v, b: $v) -> ($v, $v) {
@@ -155,23 +167,6 @@ macro_rules! simd {
             }
         }
     };
-}
-
-/// 2ⁿ for integers n within the normal exponents: n + bias in the low bits of a float whose unit in the last place is 1
-/// (1.5 · 2^(p−1)), shifted up into the exponent field.
-mod pow2 {
-    macro_rules! pow2 {
-        ($t:ident, $v:ident) => {
-            #[inline(always)]
-            pub(super) fn $t(n: wide::$v) -> wide::$v {
-                const MAGIC: $t = 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t;
-                let n = (n + wide::$v::splat(MAGIC)).to_array();
-                wide::$v::new(n.map(|n| $t::from_bits(n.to_bits() << ($t::MANTISSA_DIGITS - 1))))
-            }
-        };
-    }
-    pow2!(f32, f32x16);
-    pow2!(f64, f64x8);
 }
 
 simd!(f32, f32x16, u32);

@@ -256,10 +256,15 @@ fn split_gives_mantissa_and_exponent<T: Scalar>(token: Token) {
     let mut arguments: Vec<[T; 3]> = specials().into_iter().filter(normal).map(|x| [x; 3]).collect();
     arguments.extend((-60..60).map(|n| [number::<T>(power(n)) * (T::ONE + T::EPSILON); 3]));
     arguments.extend((-60..60).map(|n| [number::<T>(power(n)) * (T::TWO - T::EPSILON); 3]));
+    let subnormal = [0.4, 0.74, 0.76, 1e-3].map(|part| [T::MIN_NORMAL * number(part); 3]);
+    arguments.extend(subnormal);
+    arguments.extend([T::MIN_POSITIVE, T::MIN_NORMAL, T::MAX].map(|v| [v; 3]));
     check(token, Op::Split, &arguments, |[v, ..]| {
-        let e = exponent(v.to_f64());
-        let mantissa = v.to_f64().to_bits() << 12 >> 12 | 1023 << 52;
-        [number(f64::from_bits(mantissa)), number(e.into())]
+        // Subnormal numbers of f64 are lifted first.
+        let (v, lift) = if v < T::MIN_NORMAL { (v.to_f64() * power(60), 60) } else { (v.to_f64(), 0) };
+        let mantissa = f64::from_bits(v.to_bits() << 12 >> 12 | 1023 << 52);
+        let (mantissa, up) = if mantissa < 1.5 { (mantissa, 0) } else { (mantissa / 2.0, 1) };
+        [number(mantissa), number((exponent(v) - lift + up).into())]
     });
 }
 

@@ -8,8 +8,10 @@ use crate::simd::Simd;
 pub trait Constants: Sized + 'static {
     /// P(z) = erf(√z)/√z − 1 on (0, 1].
     const ERF_P: &'static [Self];
-    /// Up to here erf is a polynomial, from here on 1 − erfc.
-    const ERF_SPLIT: Self;
+    /// R(u) = −ln erfc(1 + u) on [0, `ERF_HIGH` − 1].
+    const ERF_R: &'static [Self];
+    /// From here on erf x rounds to 1.
+    const ERF_HIGH: Self;
     /// From here on erfc x rounds to 0.
     const ERFC_HIGH: Self;
     /// k of [`Moebius`]: few bits.
@@ -29,7 +31,17 @@ impl Constants for f32 {
         f32::from_bits(0xba52_8cbd), // -0x1.a5197ap-11
         f32::from_bits(0x38a6_2e5a), // 0x1.4c5cb4p-14
     ];
-    const ERF_SPLIT: f32 = 1.0;
+    // Degree 6, error of erf: 7.9e-9.
+    const ERF_R: &'static [f32] = &[
+        f32::from_bits(0x3fec_bfe0), // 0x1.d97fcp0
+        f32::from_bits(0x4028_e4d1), // 0x1.51c9a2p1
+        f32::from_bits(0x3f57_d702), // 0x1.afae04p-1
+        f32::from_bits(0x3d29_eb7d), // 0x1.53d6fap-5
+        f32::from_bits(0xbc21_b85e), // -0x1.4370bcp-7
+        f32::from_bits(0x3aed_d63f), // 0x1.dbac7ep-10
+        f32::from_bits(0xb940_0256), // -0x1.8004acp-13
+    ];
+    const ERF_HIGH: f32 = 3.95;
     const ERFC_HIGH: f32 = 10.2;
     // At t = 0 the polynomial is k, just below a power of two: that rounds least where erfc x is just below 1.
     const ERFCX_K: f32 = 2.0;
@@ -67,7 +79,28 @@ impl Constants for f64 {
         f64::from_bits(0x3df4_6ec3_4a25_6823), // 0x1.46ec34a256823p-32
         f64::from_bits(0xbdc3_737f_2ec7_e13b), // -0x1.3737f2ec7e13bp-35
     ];
-    const ERF_SPLIT: f64 = 1.0;
+    // Degree 17, error of erf: 8.2e-18.
+    const ERF_R: &'static [f64] = &[
+        f64::from_bits(0x3ffd_97fb_f27a_a2a1), // 0x1.d97fbf27aa2a1p0
+        f64::from_bits(0x4005_1c9b_0006_c226), // 0x1.51c9b0006c226p1
+        f64::from_bits(0x3fea_fabc_11a2_aa69), // 0x1.afabc11a2aa69p-1
+        f64::from_bits(0x3fa5_477f_09a0_0cee), // 0x1.5477f09a00ceep-5
+        f64::from_bits(0xbf84_8c9d_388a_13f8), // -0x1.48c9d388a13f8p-7
+        f64::from_bits(0x3f60_33f5_abdb_8637), // 0x1.033f5abdb8637p-9
+        f64::from_bits(0xbf2f_1b06_cf4c_3515), // -0x1.f1b06cf4c3515p-13
+        f64::from_bits(0xbefb_92b6_d180_3d9d), // -0x1.b92b6d1803d9dp-16
+        f64::from_bits(0x3efc_84eb_baad_2975), // 0x1.c84ebbaad2975p-16
+        f64::from_bits(0xbee4_47b0_c3b0_aba6), // -0x1.447b0c3b0aba6p-17
+        f64::from_bits(0x3ec1_e039_78c7_f4e3), // 0x1.1e03978c7f4e3p-19
+        f64::from_bits(0xbe8b_6787_b0cf_ad7e), // -0x1.b6787b0cfad7ep-23
+        f64::from_bits(0xbe6f_4ef1_b9c8_f8d7), // -0x1.f4ef1b9c8f8d7p-25
+        f64::from_bits(0x3e61_fbe3_d869_21cd), // 0x1.1fbe3d86921cdp-25
+        f64::from_bits(0xbe42_59a1_3527_7c47), // -0x1.259a135277c47p-27
+        f64::from_bits(0x3e16_bc4f_eab6_eb39), // 0x1.6bc4feab6eb39p-30
+        f64::from_bits(0xbde0_751e_c677_7e66), // -0x1.0751ec6777e66p-33
+        f64::from_bits(0x3d95_7a3d_64ef_2dba), // 0x1.57a3d64ef2dbap-38
+    ];
+    const ERF_HIGH: f64 = 5.95;
     const ERFC_HIGH: f64 = 27.3;
     const ERFCX_K: f64 = 2.0;
     // Degree 24, relative error 5.6e-17.
@@ -133,20 +166,18 @@ impl<V: Copy> Moebius<V> {
     }
 }
 
-/// erf x = x + x·P(x²) up to 1, from there on 1 − erfc x. There errors of x² and v count little, for erfc x < 0.16.
+/// erf x = x + x·P(x²) up to 1, from there on 1 − e^−R(|x| − 1): there errors of R count little, for erfc x < 0.16.
 #[inline(always)]
 pub(crate) fn erf<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let (one, k) = (simd.splat(T::ONE), simd.splat(T::ERFCX_K));
-    let t = simd.min(simd.splat(T::ERFC_HIGH), simd.abs(x));
-    let z = simd.mul(t, t);
-    let inner = simd.fma(x, polynomial(simd, z, T::ERF_P), x);
-    let y = simd.div(one, simd.add(t, k));
-    let v = simd.mul(simd.sub(t, k), y);
-    let e = exponential(simd, negate(simd, z)).value(simd);
-    let negative = simd.mul(simd.mul(e, y), polynomial(simd, v, T::ERFCX_G));
-    let outer = simd.sub(one, negative);
+    let one = simd.splat(T::ONE);
+    let t = simd.min(simd.splat(T::ERF_HIGH), simd.abs(x));
+    let inner = simd.fma(x, polynomial(simd, simd.mul(t, t), T::ERF_P), x);
+    // Exact for t ≥ 1.
+    let r = polynomial(simd, simd.sub(t, one), T::ERF_R);
+    let e = exponential(simd, negate(simd, r));
+    let outer = simd.fma(negate(simd, e.mantissa(simd)), simd.power(e.n), one);
     let outer = simd.select(simd.lt(x, simd.splat(T::ZERO)), negate(simd, outer), outer);
-    simd.select(simd.lt(t, simd.splat(T::ERF_SPLIT)), inner, outer)
+    simd.select(simd.lt(t, one), inner, outer)
 }
 
 /// erfc x = e^−x²·G(v)·y for x ≥ 0, 2 − erfc(−x) below; x² as a sum.

@@ -105,13 +105,6 @@ impl<V: Copy> Exponential<V> {
         simd.add(simd.splat(T::ONE), simd.add(self.high, self.low))
     }
 
-    /// e^x·2⁻ⁿ as a sum.
-    #[inline(always)]
-    pub(super) fn mantissa_sum<T: Element, S: Simd<T, V = V>>(self, simd: S) -> (V, V) {
-        let (sum, error) = fast_two_sum(simd, simd.splat(T::ONE), self.high);
-        fast_two_sum(simd, sum, simd.add(error, self.low))
-    }
-
     /// factor·e^x·2⁻ⁿ, without a rounding of 1 + high + low.
     #[inline(always)]
     pub(super) fn mantissa_times<T: Element, S: Simd<T, V = V>>(self, simd: S, factor: V) -> V {
@@ -166,7 +159,7 @@ pub(crate) fn exp_m1<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let inside = simd.max(simd.splat(T::EXP_M1_LOW), simd.min(simd.splat(T::EXP_HIGH), x));
     let e = exponential(simd, inside);
     let half = simd.splat(T::HALF);
-    let power = simd.scale(half, e.n);
+    let power = simd.power(simd.sub(e.n, simd.splat(T::ONE)));
     let y = e.less_one(simd, half, power);
     simd.select(simd.lt(simd.abs(x), simd.splat(T::EXP_M1_TINY)), x, simd.add(y, y))
 }

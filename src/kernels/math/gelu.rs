@@ -1,7 +1,7 @@
 //! GELU: x·Φ(x), its tanh form, and their derivatives.
 
 use super::erf::Moebius;
-use super::logistic::weighted_slope;
+use super::logistic::{times_sigmoid, weighted_slope};
 use super::{Exponential, exponential_of_sum, fast_two_sum, negate, polynomial, two_product};
 use crate::element::Element;
 use crate::simd::Simd;
@@ -190,16 +190,12 @@ fn tanh_form<T: Element, S: Simd<T>>(simd: S, t: S::V) -> Exponential<S::V> {
     exponential_of_sum(simd, v, simd.fma(minus_t, low, v_low))
 }
 
-/// x·σ(2u) = x·(1 + tanh u)/2 with u = √(2/π)·(x + 0.044715·x³), as max(x, 0) − t·σ(−2u(t)), t = |x|.
+/// x·σ(2u) = x·(1 + tanh u)/2 with u = √(2/π)·(x + 0.044715·x³); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn gelu_tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let t = simd.min(simd.splat(T::GELU_TANH_HIGH), simd.abs(x));
-    let e = tanh_form(simd, t);
-    let mantissa = e.mantissa(simd);
-    let divisor = simd.add(simd.splat(T::ONE), simd.scale(mantissa, e.n));
-    let tail = simd.scale(simd.div(simd.mul(t, mantissa), divisor), e.n);
-    // −0, so that a tail of 0 leaves −0 for x < 0.
-    simd.sub(simd.max(simd.splat(-T::ZERO), x), tail)
+    let high = simd.splat(T::GELU_TANH_HIGH);
+    let below = simd.max(negate(simd, high), x);
+    times_sigmoid(simd, below, tanh_form(simd, simd.min(high, below)))
 }
 
 /// (x·σ(2u))′ = σ(2u) + x·σ′(2u)·(a + 3b·x²).

@@ -4,34 +4,38 @@ use super::{fast_two_sum, polynomial};
 use crate::element::Element;
 use crate::simd::Simd;
 
-/// Coefficients and bounds of one element type.
+/// How ln(1 + f) follows f and f²/2, for −¼ ≤ f ≤ ½.
+pub enum Cube<T: 'static> {
+    /// f³·P(f) with P(f) = (ln(1 + f) − f + f²/2)/f³.
+    Polynomial(&'static [T]),
+    /// s·(f²/2 + z·L(z)) with s = f/(2 + f), z = s² ≤ 0.0401 and L(z) = (2·atanh(s)/s − 2)/z: the arrangement of fdlibm's `e_log.c`.
+    Quotient(&'static [T]),
+}
+
+/// Coefficients of one element type.
 pub trait Constants: Sized + 'static {
-    /// L(z) = (2·atanh(√z)/√z − 2)/z on (0, 0.0401], where √z = 0.5/2.5 at most.
-    const LOG_L: &'static [Self];
-    /// The mantissas of logarithms lie in (¾, 1½].
-    const LOG_SPLIT: Self;
-    /// 2^DIGITS: lifts a subnormal number into the normal range.
-    const LIFT: Self;
-    /// log₂ of `LIFT`.
-    const LIFT_EXPONENT: Self;
+    /// What is faster: a division costs as much as a polynomial of degree 8.
+    const LOG: Cube<Self>;
 }
 
 impl Constants for f32 {
-    // Degree 3, relative error of L: 3.0e-8.
-    const LOG_L: &'static [f32] = &[
-        f32::from_bits(0x3f2a_aaab), // 0x1.555556p-1
-        f32::from_bits(0x3ecc_cc96), // 0x1.99992cp-2
-        f32::from_bits(0x3e92_356f), // 0x1.246adep-2
-        f32::from_bits(0x3e6f_ba84), // 0x1.df7508p-3
-    ];
-    const LOG_SPLIT: f32 = 1.5;
-    const LIFT: f32 = 2.0 / f32::EPSILON;
-    const LIFT_EXPONENT: f32 = f32::MANTISSA_DIGITS as f32;
+    // Degree 8, relative error of ln(1 + f): 4.8e-9.
+    const LOG: Cube<f32> = Cube::Polynomial(&[
+        f32::from_bits(0x3eaa_aaab), // 0x1.555556p-2
+        f32::from_bits(0xbe80_0013), // -0x1.000026p-2
+        f32::from_bits(0x3e4c_cce3), // 0x1.9999c6p-3
+        f32::from_bits(0xbe2a_9b04), // -0x1.553608p-3
+        f32::from_bits(0x3e12_224d), // 0x1.24449ap-3
+        f32::from_bits(0xbe01_7c42), // -0x1.02f884p-3
+        f32::from_bits(0x3dee_e43d), // 0x1.ddc87ap-4
+        f32::from_bits(0xbdc2_9570), // -0x1.852aep-4
+        f32::from_bits(0x3d2d_997a), // 0x1.5b32f4p-5
+    ]);
 }
 
 impl Constants for f64 {
     // Degree 7, relative error of L: 5.6e-17.
-    const LOG_L: &'static [f64] = &[
+    const LOG: Cube<f64> = Cube::Quotient(&[
         f64::from_bits(0x3fe5_5555_5555_5555), // 0x1.5555555555555p-1
         f64::from_bits(0x3fd9_9999_9999_a000), // 0x1.999999999ap-2
         f64::from_bits(0x3fd2_4924_923c_dbe1), // 0x1.24924923cdbe1p-2
@@ -40,32 +44,26 @@ impl Constants for f64 {
         f64::from_bits(0x3fc3_b2a6_4928_ed99), // 0x1.3b2a64928ed99p-3
         f64::from_bits(0x3fc0_e821_e3e4_7633), // 0x1.0e821e3e47633p-3
         f64::from_bits(0x3fc1_6e40_4dbf_ea69), // 0x1.16e404dbfea69p-3
-    ];
-    const LOG_SPLIT: f64 = 1.5;
-    const LIFT: f64 = 2.0 / f64::EPSILON;
-    const LIFT_EXPONENT: f64 = f64::MANTISSA_DIGITS as f64;
+    ]);
 }
 
-/// e·ln 2 + ln(1 + f), −¼ ≤ f ≤ ½: ln(1 + f) = f − (f²/2 − s·(f²/2 + z·L(z))) with s = f/(2 + f), z = s², the arrangement of
-/// fdlibm's `e_log.c`. e·`LN2_HIGH` is exact, and so is its sum with f, in two parts.
+/// e·ln 2 + ln(1 + f), −¼ ≤ f ≤ ½: ln(1 + f) = f − (f²/2 − [`Cube`]). e·`LN2_HIGH` is exact, and so is its sum with f, in two parts.
 #[inline(always)]
 fn sum_of_logs<T: Element, S: Simd<T>>(simd: S, e: S::V, f: S::V) -> S::V {
-    let s = simd.div(f, simd.add(f, simd.splat(T::TWO)));
-    let z = simd.mul(s, s);
-    let l = simd.mul(z, polynomial(simd, z, T::LOG_L));
-    let half_square = simd.mul(simd.mul(f, f), simd.splat(T::HALF));
-    let low = simd.fma(e, simd.splat(T::LN2_LOW), simd.mul(s, simd.add(half_square, l)));
+    let square = simd.mul(f, f);
+    let half_square = simd.mul(square, simd.splat(T::HALF));
+    let cube = match T::LOG {
+        Cube::Polynomial(p) => simd.mul(simd.mul(square, f), polynomial(simd, f, p)),
+        Cube::Quotient(l) => {
+            let s = simd.div(f, simd.add(f, simd.splat(T::TWO)));
+            let z = simd.mul(s, s);
+            let l = simd.mul(z, polynomial(simd, z, l));
+            simd.mul(s, simd.add(half_square, l))
+        }
+    };
+    let low = simd.fma(e, simd.splat(T::LN2_LOW), cube);
     let (high, error) = fast_two_sum(simd, simd.mul(e, simd.splat(T::LN2_HIGH)), f);
     simd.add(high, simd.sub(error, simd.sub(half_square, low)))
-}
-
-/// (m, e) with x = 2ᵉ·m and ¾ < m ≤ 1½, for positive normal x.
-#[inline(always)]
-fn split<T: Element, S: Simd<T>>(simd: S, x: S::V) -> (S::V, S::V) {
-    let (m, e) = simd.split(x);
-    let large = simd.lt(simd.splat(T::LOG_SPLIT), m);
-    let half = simd.mul(m, simd.splat(T::HALF));
-    (simd.select(large, half, m), simd.select(large, simd.add(e, simd.splat(T::ONE)), e))
 }
 
 /// `log` where x > 0, −∞ at `pole` and NaN below; ∞ stays ∞ and NaN stays NaN. `x` is positive from `pole` on.
@@ -81,10 +79,7 @@ fn with_special_values<T: Element, S: Simd<T>>(simd: S, x: S::V, from_pole: S::V
 /// ln x, −∞ at ±0, NaN below 0.
 #[inline(always)]
 pub(crate) fn log<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let subnormal = simd.lt(x, simd.splat(T::MIN_NORMAL));
-    let lifted = simd.select(subnormal, simd.mul(x, simd.splat(T::LIFT)), x);
-    let (m, e) = split(simd, lifted);
-    let e = simd.select(subnormal, simd.sub(e, simd.splat(T::LIFT_EXPONENT)), e);
+    let (m, e) = simd.split(x);
     with_special_values(simd, x, x, sum_of_logs(simd, e, simd.sub(m, simd.splat(T::ONE))))
 }
 
@@ -96,7 +91,7 @@ pub(crate) fn log<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
 pub(crate) fn ln_1p<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let one = simd.splat(T::ONE);
     let u = simd.add(one, x);
-    let (_, e) = split(simd, u);
+    let (_, e) = simd.split(u);
     let power = simd.scale(one, simd.sub(simd.splat(T::ZERO), e));
     let f = simd.fma(x, power, simd.sub(power, one));
     let log = with_special_values(simd, x, u, sum_of_logs(simd, e, f));

@@ -1,6 +1,6 @@
 //! tanh, σ and what is made of them: SiLU, softplus, and their derivatives.
 
-use super::{Exponential, divide_sums, exponential, fast_two_sum, negate, polynomial, two_product};
+use super::{Exponential, divide_sums, exponential, fast_two_sum, negate, polynomial};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -63,7 +63,7 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
     let magnitude = simd.min(simd.splat(T::TANH_HIGH), simd.abs(x));
     let e = exponential(simd, simd.add(magnitude, magnitude));
-    let power = simd.scale(one, e.n);
+    let power = simd.power(e.n);
     let t = e.less_one(simd, one, power);
     let two = simd.splat(T::TWO);
     let divisor = simd.add(t, two);
@@ -74,27 +74,37 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     simd.select(simd.lt(simd.abs(x), simd.splat(T::TANH_LOW)), x, y)
 }
 
-/// σ(x) = 1/(1 + e⁻ˣ), as e^−|x|/(1 + e^−|x|) for x < 0: the tail keeps its relative precision.
+/// σ(x) = 1/(1 + e⁻ˣ).
 #[inline(always)]
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
-    let e = decay(simd, x).value(simd);
-    let divisor = fast_two_sum(simd, one, e);
-    divide_sums(simd, (simd.select(simd.lt(x, zero), e, one), zero), divisor)
+    times_sigmoid(simd, simd.splat(T::ONE), exponential_of_minus(simd, x))
 }
 
-/// x·σ(x) = max(x, 0) − t·σ(−t) with t = |x|; −0 at −∞, where it is the limit.
+/// x·σ(x); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn silu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let t = simd.min(simd.splat(T::LOGISTIC_HIGH), simd.abs(x));
-    let e = exponential(simd, negate(simd, t));
-    let (mantissa, mantissa_low) = e.mantissa_sum(simd);
-    let divisor = fast_two_sum(simd, simd.splat(T::ONE), simd.scale(mantissa, e.n));
-    let (product, product_low) = two_product(simd, t, mantissa);
-    let product_low = simd.fma(t, mantissa_low, product_low);
-    let tail = simd.scale(divide_sums(simd, (product, product_low), divisor), e.n);
-    // −0, so that a tail of 0 leaves −0 for x < 0.
-    simd.sub(simd.max(simd.splat(-T::ZERO), x), tail)
+    times_sigmoid(simd, simd.max(simd.splat(-T::LOGISTIC_HIGH), x), exponential_of_minus(simd, x))
+}
+
+/// e⁻ˣ.
+#[inline(always)]
+fn exponential_of_minus<T: Element, S: Simd<T>>(simd: S, x: S::V) -> Exponential<S::V> {
+    let high = simd.splat(T::LOGISTIC_HIGH);
+    let inside = simd.max(negate(simd, high), simd.min(high, x));
+    exponential(simd, negate(simd, inside))
+}
+
+/// y·σ(v) = y·a/(a + b·(1 + p)) with e⁻ᵛ = 2ⁿ·(1 + p), a = 2⁻ⁿ and b = 1 for n > 0, a = 1 and b = 2ⁿ else: nothing overflows, y·a is
+/// exact where it is normal, and the divisor is rounded once.
+#[inline(always)]
+pub(super) fn times_sigmoid<T: Element, S: Simd<T>>(simd: S, y: S::V, e: Exponential<S::V>) -> S::V {
+    let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
+    let minus_n = negate(simd, e.n);
+    // Beside 1 what is below counts for nothing.
+    let small = simd.power(simd.max(simd.splat(T::MIN_EXPONENT), simd.min(e.n, minus_n)));
+    let b = simd.select(simd.lt(zero, e.n), one, small);
+    let divisor = simd.fma(b, simd.add(e.high, e.low), simd.add(one, small));
+    simd.div(simd.scale(y, simd.min(zero, minus_n)), divisor)
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x| ≤ 1: the logarithm as in `log`, without an exponent to split off.

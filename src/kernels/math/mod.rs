@@ -45,6 +45,8 @@ pub trait Constants: exp::Constants + log::Constants + logistic::Constants + erf
     const LEAKY_SLOPE: Self;
     /// Smallest normal number.
     const MIN_NORMAL: Self;
+    /// Its exponent.
+    const MIN_EXPONENT: Self;
     /// Smallest positive number.
     const MIN_POSITIVE: Self;
     /// Greatest finite number.
@@ -63,6 +65,7 @@ macro_rules! common {
         const TWO: Self = 2.0;
         const LEAKY_SLOPE: Self = 0.01;
         const MIN_NORMAL: Self = $t::MIN_POSITIVE;
+        const MIN_EXPONENT: Self = ($t::MIN_EXP - 1) as $t;
         const MIN_POSITIVE: Self = $t::from_bits(1);
         const MAX: Self = $t::MAX;
         const INFINITY: Self = $t::INFINITY;
@@ -82,14 +85,22 @@ impl Constants for f64 {
     const LN2_LOW: f64 = f64::from_bits(0x3d2e_f357_93c7_6730); // 0x1.ef35793c7673p-45
 }
 
-/// c[0] + c[1]·x + … by Horner's rule.
+/// c[0] + c[1]·x + …, by Horner's rule; of a long one even and odd terms side by side.
 #[inline(always)]
 fn polynomial<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) -> S::V {
-    let mut sum = simd.splat(c[c.len() - 1]);
-    for i in (0..c.len() - 1).rev() {
-        sum = simd.fma(sum, x, simd.splat(c[i]));
+    let last = c.len() - 1;
+    let mut sum = simd.splat(c[last]);
+    if c.len() <= 6 {
+        for i in (0..last).rev() {
+            sum = simd.fma(sum, x, simd.splat(c[i]));
+        }
+        return sum;
     }
-    sum
+    let (square, mut next) = (simd.mul(x, x), simd.splat(c[last - 1]));
+    for i in (0..last - 1).rev() {
+        (sum, next) = (next, simd.fma(sum, square, simd.splat(c[i])));
+    }
+    simd.fma(sum, x, next)
 }
 
 /// −x.
