@@ -1,6 +1,6 @@
 //! erf and erfc.
 
-use super::{exponential, exponential_of_sum, negate, polynomial};
+use super::{exponential, exponential_of_sum, negate, polynomial, wide_polynomial};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -171,9 +171,9 @@ impl<V: Copy> Moebius<V> {
 pub(crate) fn erf<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let one = simd.splat(T::ONE);
     let t = simd.min(simd.splat(T::ERF_HIGH), simd.abs(x));
-    let inner = simd.fma(x, polynomial(simd, simd.mul(t, t), T::ERF_P), x);
+    let inner = simd.fma(x, wide_polynomial(simd, simd.mul(t, t), T::ERF_P), x);
     // Exact for t ≥ 1.
-    let r = polynomial(simd, simd.sub(t, one), T::ERF_R);
+    let r = wide_polynomial(simd, simd.sub(t, one), T::ERF_R);
     let e = exponential(simd, negate(simd, r));
     let outer = simd.fma(negate(simd, e.mantissa(simd)), simd.power(e.n), one);
     let outer = simd.select(simd.lt(x, simd.splat(T::ZERO)), negate(simd, outer), outer);

@@ -1,6 +1,6 @@
 //! eˣ and eˣ − 1.
 
-use super::{fast_two_sum, polynomial};
+use super::{fast_two_sum, wide_polynomial};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -94,7 +94,7 @@ fn exponent<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
 #[inline(always)]
 fn remainder<T: Element, S: Simd<T>>(simd: S, n: S::V, high: S::V, rest: S::V) -> Exponential<S::V> {
     let r = simd.add(high, rest);
-    let q = polynomial(simd, r, T::EXP_Q);
+    let q = wide_polynomial(simd, r, T::EXP_Q);
     Exponential { n, high, low: simd.fma(simd.mul(r, r), q, rest) }
 }
 

@@ -1,6 +1,6 @@
 //! ln x and ln(1 + x).
 
-use super::{fast_two_sum, polynomial};
+use super::{fast_two_sum, wide_polynomial};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -53,11 +53,11 @@ fn sum_of_logs<T: Element, S: Simd<T>>(simd: S, e: S::V, f: S::V) -> S::V {
     let square = simd.mul(f, f);
     let half_square = simd.mul(square, simd.splat(T::HALF));
     let cube = match T::LOG {
-        Cube::Polynomial(p) => simd.mul(simd.mul(square, f), polynomial(simd, f, p)),
+        Cube::Polynomial(p) => simd.mul(simd.mul(square, f), wide_polynomial(simd, f, p)),
         Cube::Quotient(l) => {
             let s = simd.div(f, simd.add(f, simd.splat(T::TWO)));
             let z = simd.mul(s, s);
-            let l = simd.mul(z, polynomial(simd, z, l));
+            let l = simd.mul(z, wide_polynomial(simd, z, l));
             simd.mul(s, simd.add(half_square, l))
         }
     };

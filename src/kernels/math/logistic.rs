@@ -1,6 +1,6 @@
 //! tanh, σ and what is made of them: SiLU, softplus, and their derivatives.
 
-use super::{Exponential, divide_sums, exponential, fast_two_sum, negate, polynomial};
+use super::{Exponential, divide_sums, exponential, fast_two_sum, negate, wide_polynomial};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -103,7 +103,9 @@ pub(super) fn times_sigmoid<T: Element, S: Simd<T>>(simd: S, y: S::V, e: Exponen
     // Beside 1 what is below counts for nothing.
     let small = simd.power(simd.max(simd.splat(T::MIN_EXPONENT), simd.min(e.n, minus_n)));
     let b = simd.select(simd.lt(zero, e.n), one, small);
-    let divisor = simd.fma(b, simd.add(e.high, e.low), simd.add(one, small));
+    // What the sum loses counts where b is 1.
+    let (sum, lost) = fast_two_sum(simd, one, small);
+    let divisor = simd.fma(b, simd.add(e.high, simd.add(e.low, lost)), sum);
     simd.div(simd.scale(y, simd.min(zero, minus_n)), divisor)
 }
 
@@ -113,7 +115,7 @@ pub(crate) fn softplus<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let e = decay(simd, x).value(simd);
     let s = simd.div(e, simd.add(e, simd.splat(T::TWO)));
     let z = simd.mul(s, s);
-    let l = simd.mul(z, polynomial(simd, z, T::SOFTPLUS_L));
+    let l = simd.mul(z, wide_polynomial(simd, z, T::SOFTPLUS_L));
     let half_square = simd.mul(simd.mul(e, e), simd.splat(T::HALF));
     let log = simd.sub(e, simd.sub(half_square, simd.mul(s, simd.add(half_square, l))));
     simd.add(simd.max(simd.splat(T::ZERO), x), log)

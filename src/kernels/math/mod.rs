@@ -85,18 +85,25 @@ impl Constants for f64 {
     const LN2_LOW: f64 = f64::from_bits(0x3d2e_f357_93c7_6730); // 0x1.ef35793c7673p-45
 }
 
-/// c[0] + c[1]·x + …, by Horner's rule; of a long one even and odd terms side by side.
+/// c[0] + c[1]·x + … by Horner's rule.
 #[inline(always)]
 fn polynomial<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) -> S::V {
-    let last = c.len() - 1;
-    let mut sum = simd.splat(c[last]);
-    if c.len() <= 6 {
-        for i in (0..last).rev() {
-            sum = simd.fma(sum, x, simd.splat(c[i]));
-        }
-        return sum;
+    let mut sum = simd.splat(c[c.len() - 1]);
+    for i in (0..c.len() - 1).rev() {
+        sum = simd.fma(sum, x, simd.splat(c[i]));
     }
-    let (square, mut next) = (simd.mul(x, x), simd.splat(c[last - 1]));
+    sum
+}
+
+/// [`polynomial`], of a long one even and odd terms side by side: sooner done, and as precise where the first term is the greatest by
+/// far.
+#[inline(always)]
+fn wide_polynomial<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) -> S::V {
+    if c.len() <= 6 {
+        return polynomial(simd, x, c);
+    }
+    let (square, last) = (simd.mul(x, x), c.len() - 1);
+    let (mut sum, mut next) = (simd.splat(c[last]), simd.splat(c[last - 1]));
     for i in (0..last - 1).rev() {
         (sum, next) = (next, simd.fma(sum, square, simd.splat(c[i])));
     }
