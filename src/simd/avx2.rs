@@ -26,6 +26,30 @@ impl Avx2 {
     }
 }
 
+/// `table[i]`, i the low four bits of a lane: one of eight, and again one of eight, of which the fourth bit chooses.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_f32(table: &[f32; 16], index: __m256i) -> __m256 {
+    // SAFETY: the caller's debt; the table has 16 elements.
+    unsafe {
+        let low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), index);
+        let high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(8)), index);
+        _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index)))
+    }
+}
+
+/// `table[i]`, i the low four bits of a lane.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_f64(table: &[f64; 16], index: __m256i) -> __m256d {
+    // SAFETY: the caller's debt; four bits stay within the table.
+    unsafe { _mm256_i64gather_pd::<8>(table.as_ptr(), _mm256_and_si256(index, _mm256_set1_epi64x(15))) }
+}
+
 /// Applies an intrinsic to both halves.
 macro_rules! halves {
     ($f:ident $(<$immediate:literal>)? ($($x:ident),+)) => {
@@ -39,7 +63,7 @@ macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $add_int:ident, $shl:ident, $shr:ident,
-     $unpacklo:ident, $unpackhi:ident, $permute:ident,
+     $unpacklo:ident, $unpackhi:ident, $permute:ident, $lookup:ident,
      $pick:ident, $shuffle:ident, $swap:ident,
      $stay3:literal, $cross3:literal, $stay4:literal, $cross4:literal, $adjacent:literal) => {
         impl Simd<$t> for Avx2 {
@@ -231,6 +255,11 @@ macro_rules! simd {
                 }
             }
             #[inline(always)]
+            fn lookup(self, table: &[$t; 16], index: Self::V) -> Self::V {
+                // SAFETY: token; the table has 16 elements.
+                unsafe { [$lookup(table, $cast_int(index[0])), $lookup(table, $cast_int(index[1]))] }
+            }
+            #[inline(always)]
             fn words_below(self, words: [__m256i; 2], limit: i32) -> [Self::M; 2] {
                 // SAFETY: token.
                 let below = unsafe {
@@ -262,7 +291,7 @@ simd!(
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
     _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
     _mm256_castps_si256, _mm256_add_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
-    _mm256_permute2f128_ps, _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
+    _mm256_permute2f128_ps, lookup_f32, _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
 );
 #[rustfmt::skip]
 simd!(
@@ -270,5 +299,5 @@ simd!(
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
     _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
     _mm256_castpd_si256, _mm256_add_epi64, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
-    _mm256_permute2f128_pd, _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
+    _mm256_permute2f128_pd, lookup_f64, _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
 );

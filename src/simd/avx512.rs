@@ -21,7 +21,7 @@ macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident, $add_masked:ident,
-     $narrow:ident, $fma_low:ident, $widen:ident,
+     $cast_int:ident, $narrow:ident, $fma_low:ident, $widen:ident,
      $zip:ident, $low:ident, $high:ident) => {
         impl Simd<$t> for Avx512 {
             type V = $v;
@@ -191,6 +191,14 @@ macro_rules! simd {
                 }
             }
             #[inline(always)]
+            fn lookup(self, table: &[$t; 16], index: $v) -> $v {
+                // SAFETY: token; the table has 16 elements, of `f32` one register, which then stands for both.
+                unsafe {
+                    let (low, high) = ($load(table.as_ptr()), $load(table.as_ptr().add(16 - $t::LANES)));
+                    $zip(low, $cast_int(index), high)
+                }
+            }
+            #[inline(always)]
             fn words_below(self, words: __m512i, limit: i32) -> [$m; 2] {
                 // SAFETY: token.
                 let below = unsafe { _mm512_cmplt_epi32_mask(words, _mm512_set1_epi32(limit)) };
@@ -214,7 +222,7 @@ simd!(
     f32, u32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
-    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
+    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps_si512, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
     _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
 );
 #[rustfmt::skip]
@@ -222,6 +230,6 @@ simd!(
     f64, u64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
-    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
+    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd_si512, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
     _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
 );

@@ -121,6 +121,9 @@ pub trait Simd<T: Element>: Words {
     /// second one is for the words from 8 on.
     fn words_below(self, words: Self::W, limit: i32) -> [Self::M; 2];
 
+    /// `table[i]`, i the low four bits of the bits of a lane.
+    fn lookup(self, table: &[T; 16], index: Self::V) -> Self::V;
+
     /// The lanes of a and b in turn: a₀ b₀ a₁ b₁ … in the first vector, the rest in the second.
     fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
 

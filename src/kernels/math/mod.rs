@@ -18,6 +18,7 @@ mod exp;
 mod gelu;
 mod log;
 mod logistic;
+mod pieces;
 
 pub(crate) use erf::{erf, erfc};
 pub(crate) use exp::{exp, exp_below, exp_m1};
@@ -28,6 +29,7 @@ pub(crate) use logistic::{sigmoid, sigmoid_derivative, silu, silu_derivative, so
 use crate::element::Element;
 use crate::simd::Simd;
 use exp::{Exponential, exponential, exponential_of_sum};
+use pieces::Pieces;
 
 /// Coefficients and bounds of one element type.
 pub trait Constants: exp::Constants + log::Constants + logistic::Constants + erf::Constants + gelu::Constants {
@@ -108,6 +110,15 @@ fn wide_polynomial<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) ->
         (sum, next) = (next, simd.fma(sum, square, simd.splat(c[i])));
     }
     simd.fma(sum, x, next)
+}
+
+/// x·f(t) within ±1, t = |x| up to where it is 1.
+#[inline(always)]
+fn odd_up_to_one<T: Element, S: Simd<T>>(simd: S, x: S::V, t: S::V, f: &Pieces<T>) -> S::V {
+    let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
+    let signed = simd.select(simd.lt(x, zero), negate(simd, t), simd.min(t, x));
+    let y = simd.mul(signed, f.value(simd, t));
+    simd.max(negate(simd, one), simd.min(one, y))
 }
 
 /// −x.
