@@ -280,7 +280,11 @@ impl<V: Copy> Moebius<V> {
 pub(crate) fn erf<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let (one, t) = (simd.splat(T::ONE), simd.min(simd.splat(T::ERF_HIGH), simd.abs(x)));
     match T::ERF {
-        Erf::Pieces(f) => odd_up_to_one(simd, x, t, &f),
+        Erf::Pieces(f) => {
+            let y = odd_up_to_one(simd, x, t, &f);
+            // −0 stays −0.
+            simd.select(simd.lt(t, simd.splat(T::MIN_POSITIVE)), x, y)
+        }
         Erf::Polynomials { p, r } => {
             let inner = simd.fma(x, wide_polynomial(simd, simd.mul(t, t), p), x);
             // Exact for t ≥ 1.

@@ -305,7 +305,7 @@ pub(crate) fn gelu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let t = simd.min(simd.splat(T::GELU_HIGH), simd.abs(x));
     let e = gauss(simd, t);
     let tail = match T::GELU {
-        Tail::Pieces(f) => e.mantissa_times(simd, simd.mul(t, f.value(simd, t))),
+        Tail::Pieces(f) => e.mantissa_times(simd, f.times(simd, t, t)),
         Tail::Moebius { k, g } => {
             let moebius = Moebius::new(simd, t, k);
             moebius.times(simd, e.mantissa_times(simd, simd.mul(t, polynomial(simd, moebius.v, g))))

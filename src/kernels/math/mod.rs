@@ -112,12 +112,12 @@ fn wide_polynomial<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) ->
     simd.fma(sum, x, next)
 }
 
-/// x·f(t) within ±1, t = |x| up to where it is 1.
+/// x·f(t) within ±1 for x ≠ 0, t = |x| up to where it is 1.
 #[inline(always)]
 fn odd_up_to_one<T: Element, S: Simd<T>>(simd: S, x: S::V, t: S::V, f: &Pieces<T>) -> S::V {
     let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
     let signed = simd.select(simd.lt(x, zero), negate(simd, t), simd.min(t, x));
-    let y = simd.mul(signed, f.value(simd, t));
+    let y = f.times(simd, signed, t);
     simd.max(negate(simd, one), simd.min(one, y))
 }
 

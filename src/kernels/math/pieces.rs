@@ -14,18 +14,20 @@ pub struct Pieces<T: 'static> {
 }
 
 impl<T: Element> Pieces<T> {
+    /// factor·f(t), of which the part with the constant term is rounded once, with the rest.
     #[inline(always)]
-    pub(super) fn value<S: Simd<T>>(&self, simd: S, t: S::V) -> S::V {
+    pub(super) fn times<S: Simd<T>>(&self, simd: S, factor: S::V, t: S::V) -> S::V {
         let round = simd.splat(T::ROUND);
         // The low bits hold k.
         let index = simd.fma(t, simd.splat(self.inverse_width), round);
         let u = simd.fma(simd.sub(index, round), simd.splat(-self.width), t);
         let last = self.coefficients.len() - 1;
         let mut sum = simd.lookup(&self.coefficients[last], index);
-        for i in (0..last).rev() {
+        for i in (1..last).rev() {
             sum = simd.fma(sum, u, simd.lookup(&self.coefficients[i], index));
         }
-        sum
+        let rest = simd.mul(simd.mul(factor, u), sum);
+        simd.fma(factor, simd.lookup(&self.coefficients[0], index), rest)
     }
 }
 
