@@ -8,7 +8,9 @@ use crate::element::Element;
 use crate::elementwise::same_length;
 use crate::error::Error;
 use crate::exec::Exec;
-use crate::kernels::reduce::{CHUNK, Dot, FoldChunks, Max, MaxAbs, Min, Multiply, Reduce, Squares, Sum, SumAbs};
+use crate::kernels::reduce::{
+    CHUNK, Dot, FoldChunks, Max, MaxAbs, Min, Multiply, Reduce, Scaled, ShiftedSum, Squares, Sum, SumAbs,
+};
 use crate::parallel;
 use crate::simd::slice::Arrays;
 
@@ -76,11 +78,10 @@ impl Exec {
     /// ```
     pub fn reduce<T: Element>(&self, reduction: Reduction, x: &[T]) -> Result<T, Error> {
         reduction.check("reduce: x", x.len())?;
-        let zero = T::ZERO;
         Ok(match reduction {
-            Reduction::Sum => T::from_f64(self.sum_of(x, Sum { shift: zero })),
-            Reduction::Mean => T::from_f64(x[0].to_f64() + self.sum_of(x, Sum { shift: x[0] }) / x.len() as f64),
-            Reduction::SumOfSquares => T::from_f64(self.sum_of(x, Squares { shift: zero, scale: T::ONE })),
+            Reduction::Sum => T::from_f64(self.sum_of(x, Sum)),
+            Reduction::Mean => T::from_f64(x[0].to_f64() + self.sum_of(x, ShiftedSum { shift: x[0] }) / x.len() as f64),
+            Reduction::SumOfSquares => T::from_f64(self.sum_of(x, Squares)),
             Reduction::Norm1 => T::from_f64(self.sum_of(x, SumAbs)),
             Reduction::Norm2 => T::from_f64(self.norm_of_all(core::iter::once(x))),
             Reduction::NormMax => self.extreme_of(x, MaxAbs, |a, b| a > b),
@@ -107,9 +108,8 @@ impl Exec {
 
     /// √Σ x² over all of several slices: plainly where that neither overflows nor loses digits to underflow, else of x·2ᵏ.
     pub(crate) fn norm_of_all<'a, T: Element>(&self, slices: impl Iterator<Item = &'a [T]> + Clone) -> f64 {
-        let sum = |scale| -> f64 { slices.clone().map(|x| self.sum_of(x, Squares { shift: T::ZERO, scale })).sum() };
         let count = slices.clone().map(<[T]>::len).sum::<usize>();
-        let plain = sum(T::ONE);
+        let plain: f64 = slices.clone().map(|x| self.sum_of(x, Squares)).sum();
         // As long as most squares are this far above subnormal numbers, what the others lose is below u.
         if plain < T::MAX.to_f64() && plain > count as f64 * T::MIN_NORMAL.to_f64() / T::UNIT_ROUNDOFF {
             return plain.sqrt();
@@ -122,7 +122,8 @@ impl Exec {
         // A power of two that brings the greatest near 1, as far as the element type has it.
         let exponent = (greatest.to_bits() >> 52 & 0x7ff) as i64 - 1023;
         let scale = power_of_two((-exponent).clamp(-1000, if T::LANES == 16 { 126 } else { 1000 }));
-        sum(T::from_f64(scale)).sqrt() / scale
+        let scaled = Scaled { scale: T::from_f64(scale) };
+        slices.map(|x| self.sum_of(x, scaled)).sum::<f64>().sqrt() / scale
     }
 
     /// x ← factor·x.

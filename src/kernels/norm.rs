@@ -4,7 +4,7 @@
 //! the digits that x and the mean share.
 
 use super::columns::{ColumnFold, ColumnMap};
-use super::reduce::{Dot, Squares, Sum};
+use super::reduce::{Deviations, Dot, ShiftedSum};
 use super::rows::{Lines, Rows, merged_by_addition};
 use crate::element::Element;
 use crate::simd::slice::{Fold, Lanewise};
@@ -98,11 +98,11 @@ impl<T: Element, const SHORT: bool> Kernel<T> for LayerNorm<T, SHORT> {
                 // SAFETY: whoever made the rows owes that they are readable, and asks for none without columns.
                 firsts[i] = unsafe { *rows.x.at(i) };
             }
-            let sums = rows.fold(simd, ([rows.x], []), T::ZERO, |i| Sum { shift: firsts[i] });
+            let sums = rows.fold(simd, ([rows.x], []), T::ZERO, |i| ShiftedSum { shift: firsts[i] });
             // SAFETY: the array has 16 elements.
             let mean = simd.add(unsafe { simd.load(firsts.as_ptr()) }, simd.div(sums, n));
             let means = simd.lanes(mean);
-            let squares = |i: usize| Squares { shift: means[i], scale: T::ONE };
+            let squares = |i: usize| Deviations { shift: means[i] };
             let variance = simd.div(rows.fold(simd, ([rows.x], []), T::ZERO, squares), n);
             // SAFETY: whoever made the kernel owes an element a row.
             unsafe {

@@ -26,13 +26,25 @@ pub(crate) trait Reduce<T: Element, const IN: usize>: Copy + Sync {
     fn fold(self, index: usize) -> Self::Fold;
 }
 
+/// Σ x.
+#[derive(Clone, Copy)]
+pub(crate) struct Sum;
+
+impl<T: Element> Fold<T, 1, 0> for Sum {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
+        (simd.add(acc, x), [])
+    }
+    merged_by_addition!();
+}
+
 /// Σ (x − shift).
 #[derive(Clone, Copy)]
-pub(crate) struct Sum<T> {
+pub(crate) struct ShiftedSum<T> {
     pub(crate) shift: T,
 }
 
-impl<T: Element> Fold<T, 1, 0> for Sum<T> {
+impl<T: Element> Fold<T, 1, 0> for ShiftedSum<T> {
     #[inline(always)]
     fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
         (simd.add(acc, simd.sub(x, simd.splat(self.shift))), [])
@@ -40,17 +52,43 @@ impl<T: Element> Fold<T, 1, 0> for Sum<T> {
     merged_by_addition!();
 }
 
-/// Σ ((x − shift)·scale)².
+/// Σ x².
 #[derive(Clone, Copy)]
-pub(crate) struct Squares<T> {
+pub(crate) struct Squares;
+
+impl<T: Element> Fold<T, 1, 0> for Squares {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
+        (simd.fma(x, x, acc), [])
+    }
+    merged_by_addition!();
+}
+
+/// Σ (x − shift)².
+#[derive(Clone, Copy)]
+pub(crate) struct Deviations<T> {
     pub(crate) shift: T,
+}
+
+impl<T: Element> Fold<T, 1, 0> for Deviations<T> {
+    #[inline(always)]
+    fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
+        let x = simd.sub(x, simd.splat(self.shift));
+        (simd.fma(x, x, acc), [])
+    }
+    merged_by_addition!();
+}
+
+/// Σ (x·scale)².
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled<T> {
     pub(crate) scale: T,
 }
 
-impl<T: Element> Fold<T, 1, 0> for Squares<T> {
+impl<T: Element> Fold<T, 1, 0> for Scaled<T> {
     #[inline(always)]
     fn step<S: Simd<T>>(self, simd: S, acc: S::V, [x]: [S::V; 1]) -> (S::V, [S::V; 0]) {
-        let x = simd.mul(simd.sub(x, simd.splat(self.shift)), simd.splat(self.scale));
+        let x = simd.mul(x, simd.splat(self.scale));
         (simd.fma(x, x, acc), [])
     }
     merged_by_addition!();
@@ -141,7 +179,7 @@ macro_rules! same_for_all {
     )*};
 }
 
-same_for_all!(Sum<T>, 1; Squares<T>, 1; SumAbs, 1; Dot, 2);
+same_for_all!(Sum, 1; ShiftedSum<T>, 1; Squares, 1; Deviations<T>, 1; Scaled<T>, 1; SumAbs, 1; Dot, 2);
 
 /// Some chunks of arrays to one number each, at their places in `to`.
 pub(crate) struct FoldChunks<T, R, const IN: usize> {
@@ -198,26 +236,26 @@ pub(crate) struct OfRow<T, const SQUARED: bool> {
 }
 
 impl<T: Element> Reduce<T, 1> for OfRow<T, false> {
-    type Fold = Sum<T>;
+    type Fold = ShiftedSum<T>;
     fn start() -> T {
         T::ZERO
     }
     #[inline(always)]
-    fn fold(self, row: usize) -> Sum<T> {
+    fn fold(self, row: usize) -> ShiftedSum<T> {
         // SAFETY: whoever made the value owes a shift a row.
-        Sum { shift: unsafe { *self.shift.at(row) } }
+        ShiftedSum { shift: unsafe { *self.shift.at(row) } }
     }
 }
 
 impl<T: Element> Reduce<T, 1> for OfRow<T, true> {
-    type Fold = Squares<T>;
+    type Fold = Deviations<T>;
     fn start() -> T {
         T::ZERO
     }
     #[inline(always)]
-    fn fold(self, row: usize) -> Squares<T> {
+    fn fold(self, row: usize) -> Deviations<T> {
         // SAFETY: as above.
-        Squares { shift: unsafe { *self.shift.at(row) }, scale: T::ONE }
+        Deviations { shift: unsafe { *self.shift.at(row) } }
     }
 }
 

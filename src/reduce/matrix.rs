@@ -6,7 +6,9 @@ use crate::element::Element;
 use crate::elementwise::same_length;
 use crate::error::Error;
 use crate::exec::Exec;
-use crate::kernels::reduce::{ByColumn, Differences, FoldRows, Max, MaxAbs, Min, OfRow, Reduce, Squares, Sum, SumAbs};
+use crate::kernels::reduce::{
+    ByColumn, Deviations, Differences, FoldRows, Max, MaxAbs, Min, OfRow, Reduce, Squares, Sum, SumAbs,
+};
 use crate::kernels::rows::{Lines, Rows};
 use crate::matrix::MatRef;
 use crate::parallel;
@@ -41,15 +43,15 @@ impl Exec {
             return Ok(());
         }
         with_rows(Some(x), None, None, 0, |rows, _| match reduction {
-            Reduction::Sum => self.fold_rows(rows, y, Sum { shift: T::ZERO }),
+            Reduction::Sum => self.fold_rows(rows, y, Sum),
             Reduction::Mean => self.row_means(rows, y),
-            Reduction::SumOfSquares => self.fold_rows(rows, y, Squares { shift: T::ZERO, scale: T::ONE }),
+            Reduction::SumOfSquares => self.fold_rows(rows, y, Squares),
             Reduction::Norm1 => self.fold_rows(rows, y, SumAbs),
             Reduction::NormMax => self.fold_rows(rows, y, MaxAbs),
             Reduction::Max => self.fold_rows(rows, y, Max),
             Reduction::Min => self.fold_rows(rows, y, Min),
             Reduction::Norm2 => {
-                self.fold_rows(rows, y, Squares { shift: T::ZERO, scale: T::ONE });
+                self.fold_rows(rows, y, Squares);
                 roots(y, rows.cols, |i| norm((0..rows.cols).map(|j| element(rows.x.at(i), j))));
             }
         });
@@ -82,17 +84,17 @@ impl Exec {
         }
         let size = columns::scratch(x.rows(), x.cols(), 1);
         with_rows(Some(x), None, None, size, |rows, scratch| match reduction {
-            Reduction::Sum => self.fold_each_column(rows, scratch, y, Sum { shift: T::ZERO }),
+            Reduction::Sum => self.fold_each_column(rows, scratch, y, Sum),
             Reduction::Mean => self.column_means(rows, scratch, y),
             Reduction::SumOfSquares => {
-                self.fold_each_column(rows, scratch, y, Squares { shift: T::ZERO, scale: T::ONE });
+                self.fold_each_column(rows, scratch, y, Squares);
             }
             Reduction::Norm1 => self.fold_each_column(rows, scratch, y, SumAbs),
             Reduction::NormMax => self.fold_each_column(rows, scratch, y, MaxAbs),
             Reduction::Max => self.fold_each_column(rows, scratch, y, Max),
             Reduction::Min => self.fold_each_column(rows, scratch, y, Min),
             Reduction::Norm2 => {
-                self.fold_each_column(rows, scratch, y, Squares { shift: T::ZERO, scale: T::ONE });
+                self.fold_each_column(rows, scratch, y, Squares);
                 roots(y, rows.count, |j| norm((0..rows.count).map(|i| element(rows.x.at(i), j))));
             }
         });
@@ -112,7 +114,7 @@ impl Exec {
     /// ```
     pub fn moments<T: Element>(&self, x: &[T]) -> Result<(T, T), Error> {
         let mean = self.reduce(Reduction::Mean, x)?;
-        let squares = self.sum_of(x, Squares { shift: mean, scale: T::ONE });
+        let squares = self.sum_of(x, Deviations { shift: mean });
         Ok((mean, T::from_f64(squares / x.len() as f64)))
     }
 

@@ -10,6 +10,7 @@
 use super::{Multiply, Sum, Terms, WeightedSum, finite, shift};
 use crate::element::Element;
 use crate::kernels::math;
+use crate::kernels::reduce::ShiftedSum;
 use crate::kernels::rows::{Lines, Rows};
 use crate::simd::slice::Lanewise;
 use crate::simd::{Kernel, Simd};
@@ -111,7 +112,7 @@ impl Weights<'_> {
                     dot[i] = unsafe { *rows.x.at(i).add(labels[i]) } - shift[i];
                 }
                 if smoothing > 0.0 {
-                    let all = simd.lanes(rows.fold(simd, ([rows.x], []), T::ZERO, |i| Sum { shift: shift[i] }));
+                    let all = simd.lanes(rows.fold(simd, ([rows.x], []), T::ZERO, |i| ShiftedSum { shift: shift[i] }));
                     let (share, rest) = self.mix::<T>(rows.cols, 1.0);
                     for i in 0..rows.count {
                         dot[i] = Self::mixed(smoothing, (share, all[i]), (rest, dot[i]));
@@ -121,7 +122,7 @@ impl Weights<'_> {
             }
             Weights::Given => {
                 let dot = rows.fold(simd, ([rows.x, rows.w], []), T::ZERO, |i| WeightedSum { shift: shift[i] });
-                let weight = rows.fold(simd, ([rows.w], []), T::ZERO, |_| Sum { shift: T::ZERO });
+                let weight = rows.fold(simd, ([rows.w], []), T::ZERO, |_| Sum);
                 (simd.lanes(dot), simd.lanes(weight))
             }
         }

@@ -43,7 +43,7 @@ impl<T: Element, const SHORT: bool> GradientRows<T, SHORT> {
     pub(super) fn sums<S: Simd<T>>(&self, simd: S, rows: &Rows<T, SHORT>) -> S::V {
         match self.normalize {
             Normalize::Softmax => rows.fold(simd, ([rows.x, rows.w], []), T::ZERO, |_| Dot),
-            Normalize::LogSoftmax => rows.fold(simd, ([rows.x], []), T::ZERO, |_| Sum { shift: T::ZERO }),
+            Normalize::LogSoftmax => rows.fold(simd, ([rows.x], []), T::ZERO, |_| Sum),
         }
     }
 }

@@ -14,6 +14,7 @@
 use super::{GradientRows, Max, Multiply, Normalize, Sum, WeightedSum, Weights, shift};
 use crate::element::Element;
 use crate::kernels::math;
+use crate::kernels::reduce::ShiftedSum;
 use crate::kernels::rows::{Lines, Rows, merged_by_addition};
 use crate::simd::slice::{Arrays, Fold};
 use crate::simd::{Kernel, Simd};
@@ -84,13 +85,13 @@ impl<T: Element> Kernel<T> for Chunks<T> {
             let max = x.maxima(simd);
             let zero = simd.splat(T::ZERO);
             let shift = simd.lanes(shift(simd, max));
-            let alike = |_| Sum { shift: shift[0] };
+            let alike = |_| ShiftedSum { shift: shift[0] };
             let (dot, weight) = match self.weighting {
                 Weighting::None => (zero, zero),
                 Weighting::Alike => (x.fold(simd, ([x.x], []), T::ZERO, alike), simd.splat(T::from_f64(x.cols as f64))),
                 Weighting::Weighted => {
                     let dot = x.fold(simd, ([x.x, x.w], []), T::ZERO, |_| WeightedSum { shift: shift[0] });
-                    (dot, x.fold(simd, ([x.w], []), T::ZERO, |_| Sum { shift: T::ZERO }))
+                    (dot, x.fold(simd, ([x.w], []), T::ZERO, |_| Sum))
                 }
             };
             let sum = if self.store { x.exponentials(simd, &shift) } else { x.sums(simd, &shift) };
@@ -143,7 +144,7 @@ impl<T: Element> Kernel<T> for Merge<T> {
             let shift = simd.lanes(shift(simd, simd.splat(greatest)))[0];
             let sum = simd.sum(Arrays::new(count, [max, sum], []).fold(simd, zero, Rescaled { shift }));
             let dot = simd.sum(Arrays::new(count, [max, dot, weight], []).fold(simd, zero, Shifted { shift }));
-            let weight = simd.sum(Arrays::new(count, [weight], []).fold(simd, zero, Sum { shift: T::ZERO }));
+            let weight = simd.sum(Arrays::new(count, [weight], []).fold(simd, zero, Sum));
             Total { shift, sum, dot, weight, log: simd.lanes(math::log(simd, simd.splat(sum)))[0] }
         }
     }
