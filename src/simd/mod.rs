@@ -62,7 +62,7 @@ pub trait Simd<T: Element>: Words {
     /// # Safety
     /// `p[i]` is readable for each true lane `i`.
     unsafe fn load_masked(self, m: Self::M, p: *const T) -> Self::V;
-    /// Stores the true lanes. Memory of false lanes is not touched.
+    /// Stores the true lanes, which come before all others, as in [`Simd::first`]. Memory of false lanes is not touched.
     ///
     /// # Safety
     /// `p[i]` is writable for each true lane `i`.

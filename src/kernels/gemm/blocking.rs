@@ -190,7 +190,8 @@ pub(crate) fn panel_vectors<T: Element>(n: usize, registers: usize) -> usize {
 /// Whole panels that make a block.
 fn columns_of_a_block<T: Element>(tile: Tile) -> usize {
     const fn columns<T: Element>(vectors: usize) -> usize {
-        let (width, fitting) = (vectors * T::LANES, BLOCK_BYTES / size_of::<T>() / kc::<T>());
+        let bytes = if vectors <= 2 { NARROW_BLOCK_BYTES } else { BLOCK_BYTES };
+        let (width, fitting) = (vectors * T::LANES, bytes / size_of::<T>() / kc::<T>());
         if fitting > width { fitting / width * width } else { width }
     }
     // A table: to divide takes as long as the smallest products.
@@ -208,6 +209,8 @@ fn columns_of_a_block<T: Element>(tile: Tile) -> usize {
 
 /// The block of B: 768 KiB of an L2 of 1 MiB. From 512 to 1536 KiB nothing changes by 2 %.
 const BLOCK_BYTES: usize = 768 << 10;
+/// Narrow tiles are those of AVX2, where it may be the best that there is, and L2 as small as the 512 KiB of Zen 2 and 3.
+const NARROW_BLOCK_BYTES: usize = 384 << 10;
 /// Whether a copy of a row-major B pays. It is for a B whose rows a tile reads in short pieces (64 or 128 bytes), for one
 /// whose rows lie a multiple of 4 KiB apart and so share a few sets of the caches, and for one that no L2 holds; and for as
 /// many rows of A as read it often enough (784×512 `f64` in place is 3 % faster at 256 rows, equal at 512).
