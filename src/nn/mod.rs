@@ -47,6 +47,8 @@ mod labels;
 mod mlp;
 mod optimizer;
 mod random;
+mod rule;
+mod text;
 
 pub use batches::{Batch, Dataset, MiniBatches};
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
@@ -54,3 +56,4 @@ pub use init::Init;
 pub use labels::Labels;
 pub use mlp::{Mlp, MlpBuilder, Objective};
 pub use optimizer::Optimizer;
+pub use rule::Rule;
