@@ -39,6 +39,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod average;
 mod batches;
 mod gradient_check;
 pub mod idx;
@@ -47,13 +48,18 @@ mod labels;
 mod mlp;
 mod optimizer;
 mod random;
+mod regime;
 mod rule;
+mod schedule;
 mod text;
 
+pub use average::ExponentialAverage;
 pub use batches::{Batch, Dataset, MiniBatches};
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
 pub use init::Init;
 pub use labels::Labels;
 pub use mlp::{Mlp, MlpBuilder, Objective};
 pub use optimizer::Optimizer;
+pub use regime::Regime;
 pub use rule::Rule;
+pub use schedule::{Progress, Schedule};
