@@ -41,6 +41,7 @@
 
 mod average;
 mod batches;
+mod diagnosis;
 mod gradient_check;
 pub mod idx;
 mod init;
@@ -55,6 +56,7 @@ mod text;
 
 pub use average::ExponentialAverage;
 pub use batches::{Batch, Dataset, MiniBatches};
+pub use diagnosis::{Diagnosis, Finding};
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
 pub use init::Init;
 pub use labels::Labels;
