@@ -124,6 +124,15 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A text does not say what it should.
+    Unreadable {
+        /// What it should say.
+        what: &'static str,
+        /// The text.
+        text: String,
+        /// How it is written.
+        expected: &'static str,
+    },
     /// The backend cannot take an operand that lies in memory like this.
     UnsupportedStrides {
         /// Which backend.
@@ -190,6 +199,7 @@ impl fmt::Display for Error {
             Error::UnknownBackend { name } => {
                 write!(f, "no backend is called `{name}`; there are native, matrixmultiply, blas")
             }
+            Error::Unreadable { what, text, expected } => write!(f, "{what} cannot be `{text}`; write {expected}"),
             Error::UnsupportedStrides { backend, operand, rows, cols, row_stride, col_stride } => write!(
                 f,
                 "{backend} cannot take {operand}: strides ({row_stride}, {col_stride}) of a {rows}×{cols} view; one must be 1, \

@@ -8,6 +8,7 @@ mod update;
 use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
+pub(crate) use state::power;
 pub use state::{AdamState, Decay, EpsilonPlace, MomentumForm, MomentumState, RmsPropState, SgdState};
 pub use update::{OptimizerState, Step};
 

@@ -39,7 +39,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod average;
 mod batches;
+mod diagnosis;
 mod gradient_check;
 pub mod idx;
 mod init;
@@ -47,10 +49,19 @@ mod labels;
 mod mlp;
 mod optimizer;
 mod random;
+mod regime;
+mod rule;
+mod schedule;
+mod text;
 
+pub use average::ExponentialAverage;
 pub use batches::{Batch, Dataset, MiniBatches};
+pub use diagnosis::{Diagnosis, Finding};
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
 pub use init::Init;
 pub use labels::Labels;
 pub use mlp::{Mlp, MlpBuilder, Objective};
 pub use optimizer::Optimizer;
+pub use regime::Regime;
+pub use rule::Rule;
+pub use schedule::{Progress, Schedule};

@@ -3,6 +3,7 @@
 use super::update::{Job, Sweeping};
 use crate::buffer::AlignedVec;
 use crate::element::Element;
+use crate::elementwise::same_length;
 use crate::error::Error;
 use crate::kernels::optim::{Adam, Average, Momentum, RmsProp, Root, Sgd, Terms};
 use crate::simd::slice::Arrays;
@@ -102,6 +103,27 @@ impl<T: Element> MomentumState<T> {
         let (form, decay) = Default::default();
         Self { beta: 0.9, form, decay, t: 0, v: AlignedVec::zeros(len) }
     }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.t
+    }
+
+    /// The velocity v.
+    pub fn v(&self) -> &[T] {
+        &self.v
+    }
+
+    /// Continues where a state with this count and velocity was: the steps to come have the bits that its own would have.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there are as many numbers as parameters. Nothing is changed then.
+    pub fn restore(&mut self, steps: u64, v: &[T]) -> Result<(), Error> {
+        same_length("momentum: saved v", self.v.len(), v.len())?;
+        self.v.copy_from_slice(v);
+        self.t = steps;
+        Ok(())
+    }
 }
 
 /// State of [`Exec::rmsprop`](crate::Exec::rmsprop): β, ε and the second moment s, zero at first.
@@ -124,6 +146,27 @@ impl<T: Element> RmsPropState<T> {
     pub fn new(len: usize) -> Self {
         let (epsilon_place, decay) = Default::default();
         Self { beta: 0.9, epsilon: 1e-8, epsilon_place, decay, t: 0, s: AlignedVec::zeros(len) }
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.t
+    }
+
+    /// The second moment s.
+    pub fn s(&self) -> &[T] {
+        &self.s
+    }
+
+    /// Continues where a state with this count and moment was: the steps to come have the bits that its own would have.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there are as many numbers as parameters. Nothing is changed then.
+    pub fn restore(&mut self, steps: u64, s: &[T]) -> Result<(), Error> {
+        same_length("rmsprop: saved s", self.s.len(), s.len())?;
+        self.s.copy_from_slice(s);
+        self.t = steps;
+        Ok(())
     }
 }
 
@@ -156,6 +199,42 @@ impl<T: Element> AdamState<T> {
     /// Steps taken.
     pub fn steps(&self) -> u64 {
         self.t
+    }
+
+    /// The first moment v.
+    pub fn v(&self) -> &[T] {
+        &self.v
+    }
+
+    /// The second moment s.
+    pub fn s(&self) -> &[T] {
+        &self.s
+    }
+
+    /// Continues where a state with this count and moments was: the steps to come have the bits that its own would have.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there are as many numbers of each as parameters. Nothing is changed then.
+    ///
+    /// ```
+    /// use roofline::{AdamState, Exec};
+    /// let (exec, mut w, mut state) = (Exec::default(), [1.0_f32, 2.0], AdamState::new(2));
+    /// exec.adam(&mut w, &[0.5, -3.0], &mut state, 0.1)?;
+    /// let mut saved = AdamState::new(2);
+    /// saved.restore(state.steps(), state.v(), state.s())?;
+    /// let mut again = w;
+    /// exec.adam(&mut w, &[4.0, 0.0], &mut state, 0.1)?;
+    /// exec.adam(&mut again, &[4.0, 0.0], &mut saved, 0.1)?;
+    /// assert_eq!(w, again);
+    /// # Ok::<(), roofline::Error>(())
+    /// ```
+    pub fn restore(&mut self, steps: u64, v: &[T], s: &[T]) -> Result<(), Error> {
+        same_length("adam: saved v", self.v.len(), v.len())?;
+        same_length("adam: saved s", self.s.len(), s.len())?;
+        self.v.copy_from_slice(v);
+        self.s.copy_from_slice(s);
+        self.t = steps;
+        Ok(())
     }
 }
 
@@ -300,7 +379,7 @@ fn check_epsilon<T: Element>(what: &'static str, epsilon: f64) -> Result<(), Err
 }
 
 /// xⁿ by squaring: the same bits on every platform, which `f64::powi` does not promise.
-fn power(mut x: f64, mut n: u64) -> f64 {
+pub(crate) fn power(mut x: f64, mut n: u64) -> f64 {
     let mut result = 1.0;
     while n > 0 {
         if n % 2 == 1 {
