@@ -47,6 +47,7 @@ mod labels;
 mod mlp;
 mod optimizer;
 mod random;
+pub mod tuner;
 
 pub use batches::{Batch, Dataset, MiniBatches};
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
