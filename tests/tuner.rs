@@ -243,6 +243,45 @@ fn any_schedule_and_number_of_threads_gives_the_same() {
     }
 }
 
+#[cfg(feature = "parallel")]
+#[test]
+fn pools_of_any_size_give_the_same() {
+    let search = search(COARSE_TO_FINE, 18);
+    let expected = csv(&run(&search));
+    for threads in [1, 2, 3, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for schedule in [Schedule::SideBySide, Schedule::OneAfterAnother] {
+            let mut results = search.results();
+            pool.install(|| results.run(Exec::default(), schedule, objective, go_on));
+            assert_eq!(csv(&results), expected, "{threads} threads, {schedule:?}");
+        }
+    }
+}
+
+#[cfg(feature = "parallel")]
+#[test]
+fn trials_overlap_side_by_side_only() {
+    use std::time::{Duration, Instant};
+    let search = search(Strategy::Random { trials: 6 }, 1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for (schedule, expected, patience) in [(Schedule::SideBySide, 2, 20_000), (Schedule::OneAfterAnother, 1, 20)] {
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        // Stays until another trial has come, or patience ends.
+        let meet = |_: &Trial<'_>| -> Result<f64, Error> {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let start = Instant::now();
+            while most.load(Ordering::SeqCst) < 2 && start.elapsed() < Duration::from_millis(patience) {
+                std::thread::yield_now();
+            }
+            running.fetch_sub(1, Ordering::SeqCst);
+            Ok(0.0)
+        };
+        let mut results = search.results();
+        pool.install(|| results.run(Exec::default(), schedule, meet, go_on));
+        assert_eq!(most.into_inner(), expected, "{schedule:?}");
+    }
+}
+
 #[test]
 fn side_by_side_trials_run_on_one_thread_each() {
     let search = search(Strategy::Random { trials: 4 }, 1);

@@ -51,12 +51,11 @@ impl<'a> Results<'a> {
     ///
     /// ```
     /// use core::ops::ControlFlow;
-    /// use roofline::nn::tuner::{Schedule, Search, Space, Strategy};
+    /// use roofline::nn::tuner::{Schedule, Search, Space, Strategy, Trial};
     /// use roofline::{Error, Exec};
     /// let search = Search::new(Space::builder().linear("x", -1.0, 1.0).build()?, Strategy::Grid { points: 5 }, 0)?;
     /// let mut results = search.results();
-    /// let square = |trial: &_| -> Result<f64, Error> { Ok(search_point(trial)?.powi(2)) };
-    /// # fn search_point(trial: &roofline::nn::tuner::Trial) -> Result<f64, Error> { trial.f64("x") }
+    /// let square = |trial: &Trial<'_>| -> Result<f64, Error> { Ok(trial.f64("x")?.powi(2)) };
     /// results.run(Exec::default(), Schedule::SideBySide, square, |_| ControlFlow::Continue(()));
     /// assert_eq!(results.best().and_then(|row| row.score()), Some(0.0));
     /// # Ok::<(), roofline::nn::tuner::TunerError>(())

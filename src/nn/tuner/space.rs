@@ -219,7 +219,7 @@ impl SpaceBuilder {
         self.axis(name, Scale::Choice(names.into_iter().map(Into::into).collect()))
     }
 
-    /// The unit of the hyperparameter that was added last, for the table.
+    /// The unit of the hyperparameter that was added last, for the table; before the first, it says nothing.
     #[must_use]
     pub fn unit(mut self, unit: &str) -> Self {
         if let Some(axis) = self.axes.last_mut() {
