@@ -201,6 +201,9 @@ fn no_success_leaves_the_whole_range() {
     results.run(Exec::default(), Schedule::SideBySide, fails, go_on);
     assert!(results.is_complete() && results.best().is_none());
     assert!(results.rows().iter().all(|row| row.error() == Some("failed") && row.score().is_none()));
+    // Rounds in the same box draw different points.
+    let points: std::collections::HashSet<String> = results.rows().iter().map(|row| row.trial().to_string()).collect();
+    assert_eq!(points.len(), search.trials());
     let units = results.rows()[12..].iter().map(|row| row.trial().usize("units, first layer").unwrap());
     assert!(units.clone().max() > units.min().map(|least| least + 18));
 }

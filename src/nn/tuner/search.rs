@@ -286,6 +286,7 @@ impl Part {
                 let coordinate = from + (to - from) * stream.unit();
                 let (lower, upper) = scale.ends();
                 let coordinate = if scale.is_whole() { coordinate.round() } else { coordinate };
+                // Rounding may step over an end: −0.5 rounds to −1.
                 coordinate.clamp(lower, upper)
             }
         }
