@@ -148,6 +148,13 @@ pub enum Error {
         /// Elements from column to column.
         col_stride: isize,
     },
+    /// A trial has no hyperparameter of this name and kind.
+    Hyperparameter {
+        /// The name.
+        name: String,
+        /// What it was to be: a number, a whole number, a choice.
+        wanted: &'static str,
+    },
     /// More than one thread was asked for in a build without the feature `parallel`.
     NotParallel {
         /// Threads asked for.
@@ -205,6 +212,9 @@ impl fmt::Display for Error {
                 "{backend} cannot take {operand}: strides ({row_stride}, {col_stride}) of a {rows}×{cols} view; one must be 1, \
                  the other at least the elements that are contiguous and at most 2147483647"
             ),
+            Error::Hyperparameter { name, wanted } => {
+                write!(f, "no hyperparameter of the search space is called `{name}` and is {wanted}")
+            }
             Error::NotParallel { threads } => {
                 write!(f, "{threads} threads were asked for, but roofline was built without the feature `parallel`")
             }

@@ -53,6 +53,7 @@ mod regime;
 mod rule;
 mod schedule;
 mod text;
+pub mod tuner;
 
 pub use average::ExponentialAverage;
 pub use batches::{Batch, Dataset, MiniBatches};

@@ -16,6 +16,8 @@ pub(super) enum Purpose {
     Order = 2,
     /// Which examples go to the development set.
     Split = 3,
+    /// Hyperparameters of a trial, `index` = round · 2³² + number of the trial in its round.
+    Trial = 9,
 }
 
 pub(super) struct Stream(Xoshiro256PlusPlus);
@@ -33,8 +35,13 @@ impl Stream {
         (self.0.next_u64() >> 11) as f64 * 2.0_f64.powi(-52) - 1.0
     }
 
+    /// Uniform on [0, 1), in steps of 2⁻⁵³.
+    pub(super) fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 * 2.0_f64.powi(-53)
+    }
+
     /// Uniform on 0..n (Lemire 2019: multiply and shift, reject the bias).
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         loop {
             let product = u128::from(self.0.next_u64()) * u128::from(n);
             if product as u64 >= n.wrapping_neg() % n {
