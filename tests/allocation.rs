@@ -43,7 +43,7 @@ fn train(exec: Exec, epochs: u64) -> usize {
         batches.shuffle(1, number);
         while let Some(batch) = batches.next_batch() {
             net.forward(batch.x).unwrap();
-            net.backward(batch.x, batch.labels).unwrap();
+            net.backward(batch.x, batch.labels()).unwrap();
             net.update(&mut optimizer).unwrap();
         }
     };

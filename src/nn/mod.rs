@@ -30,7 +30,7 @@
 //!     batches.shuffle(1, epoch);
 //!     while let Some(batch) = batches.next_batch() {
 //!         net.forward(batch.x)?;
-//!         net.backward(batch.x, batch.labels)?;
+//!         net.backward(batch.x, batch.labels())?;
 //!         net.update(&mut optimizer)?;
 //!     }
 //! }
@@ -40,17 +40,26 @@
 #![forbid(unsafe_code)]
 
 mod batches;
+#[cfg(feature = "csv")]
+pub mod csv;
+mod dataset;
 mod gradient_check;
 pub mod idx;
+mod image_set;
 mod init;
 mod labels;
 mod mlp;
+mod normalization;
 mod optimizer;
 mod random;
+mod split;
 
-pub use batches::{Batch, Dataset, MiniBatches};
+pub use batches::{Batch, MiniBatches, Source};
+pub use dataset::Dataset;
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
+pub use image_set::ImageSet;
 pub use init::Init;
 pub use labels::Labels;
 pub use mlp::{Mlp, MlpBuilder, Objective};
+pub use normalization::Normalization;
 pub use optimizer::Optimizer;
