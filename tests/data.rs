@@ -190,7 +190,7 @@ fn bad_normalisations_are_refused_and_leave_the_data_alone() {
 
 /// A file of images with every pixel value, and labels for it.
 fn image_file(count: usize) -> (Vec<u8>, Vec<u8>) {
-    let header = [0x0803, count as u32, 5, 7].iter().flat_map(|word| word.to_be_bytes());
+    let header = [0x0803, count as u32, 5, 7].into_iter().flat_map(|word| word.to_be_bytes());
     let pixels = (0..count * 35).map(|at| (at * at / 3 + at % 251) as u8);
     (header.chain(pixels).collect(), (0..count).map(|i| (i * 7 % 10) as u8).collect())
 }
@@ -245,6 +245,37 @@ fn batches_from_a_mapped_file_have_the_bits_of_those_in_memory() {
     for white in [255, 16, 1] {
         same_batches_from_bytes_as_from_memory::<f32>(set.train_images.images(), &set.train_labels, white);
         same_batches_from_bytes_as_from_memory::<f64>(set.train_images.images(), &set.test_labels, white);
+    }
+}
+
+#[test]
+fn the_digits_from_bytes_and_their_split() {
+    let (images, labels) = files::digits().unwrap();
+    let bytes = ImageSet::<f32>::new(&images, &labels, 10, 16).unwrap();
+    let memory = Dataset::<f32>::from_images(&images, &labels, 10, 16).unwrap();
+    assert!(epochs(&bytes, 64) == epochs(&memory, 64));
+    let (dev, _) = memory.split(360, 1).unwrap();
+    let counts: [usize; 10] = std::array::from_fn(|digit| dev.labels().iter().filter(|&&l| l == digit).count());
+    // The shares, 35.66, 36.46, 35.46, 36.66, 36.26, 36.46, 36.26, 35.86, 34.86, 36.06, rounded down sum to 355. The five greatest
+    // remainders are those of 7, 8, 3, 0, and of 1 and 5, which are equal: the lower one counts.
+    assert_eq!(counts, [36, 37, 35, 37, 36, 36, 36, 36, 35, 36]);
+}
+
+/// pixel/white, rounded once, of every pixel and every white.
+#[test]
+fn inputs_are_quotients() {
+    fn check<T: Element>(images: ImagesRef<'_>, white: u8) {
+        let x = ImageSet::<T>::new(images, &[0], 1, white).unwrap().to_dataset();
+        for pixel in 0..256 {
+            let wanted = T::from_f64(pixel as f64 / f64::from(white));
+            assert_eq!(x.x().get(0, pixel), Some(wanted), "{pixel}/{white} in {}", T::NAME);
+        }
+    }
+    let header = [0x0803_u32, 1, 16, 16].into_iter().flat_map(|word| word.to_be_bytes());
+    let file: Vec<u8> = header.chain(0..=255).collect();
+    for white in 1..=255 {
+        check::<f32>(parse_images(&file).unwrap(), white);
+        check::<f64>(parse_images(&file).unwrap(), white);
     }
 }
 
