@@ -1,7 +1,7 @@
 //! `roofline::nn::csv` on good files and hostile files.
 
 use roofline::nn::Labels;
-use roofline::nn::csv::{Column, CsvError, Header, LabelKind, Limits, Options, Table, read};
+use roofline::nn::csv::{Column, CsvError, Header, LabelKind, Limits, Options, Table, read, read_inputs};
 use std::io::{self, ErrorKind, Read};
 
 fn table(text: &str, options: &Options) -> Table<f64> {
@@ -99,6 +99,22 @@ fn kinds_of_labels() {
     let regression = table("1,-0.5\n2,1e3\n", &kind(LabelKind::Values));
     assert_eq!((regression.data.outputs(), regression.data.classes()), (1, 0));
     assert_eq!(refusal("1,2\n1,x\n", &kind(LabelKind::Values)), "row 2, column 2: \"x\" is not a number");
+}
+
+#[test]
+fn inputs_without_labels() {
+    let options = Options { label: Column::Name("kind".into()), ..Options::default() };
+    for (text, names) in [("a,b\n1,2\n3,4\n", &["a", "b"][..]), ("1,2\n3,4\n", &[])] {
+        let (x, found) = read_inputs::<f64>(text.as_bytes(), &options).unwrap();
+        assert_eq!((x.rows(), x.cols(), x.as_slice()), (2, 2, &[1.0, 2.0, 3.0, 4.0][..]));
+        assert_eq!(found, names);
+    }
+    let one = read_inputs::<f64>(&b"a\n7\n"[..], &options).unwrap().0;
+    assert_eq!((one.rows(), one.as_slice()), (1, &[7.0][..]));
+    let refusal = |text: &str| read_inputs::<f64>(text.as_bytes(), &options).unwrap_err().to_string();
+    assert_eq!(refusal("a,b\n1,x\n"), "row 2, column 2 (\"b\"): \"x\" is not a number");
+    assert_eq!(refusal("a,b\n"), "the CSV file has a header, but no rows");
+    assert_eq!(refusal("1,2\n1\n"), "row 2 has 1 cells, the first row has 2");
 }
 
 #[test]

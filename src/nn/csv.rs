@@ -132,34 +132,60 @@ pub struct Table<T> {
 /// # Errors
 /// Any variant of [`CsvError`].
 pub fn read<T: Element>(reader: impl Read, options: &Options) -> Result<Table<T>, CsvError> {
+    let mut labels = Labels::new(options);
+    let (x, mut inputs, label) = read_columns(reader, options, Some(&mut labels))?;
+    if !inputs.is_empty() {
+        inputs.remove(label);
+    }
+    let (data, classes) = labels.finish(x)?;
+    Ok(Table { data, inputs, classes })
+}
+
+/// Reads a file without a label column to its end: inputs to predict for, one example a row, and the names of the columns. What
+/// `options` say about labels does not matter.
+///
+/// # Errors
+/// As [`read`].
+///
+/// ```
+/// use roofline::nn::csv::{self, Options};
+/// let (x, names) = csv::read_inputs::<f32>(&b"length,width\n5.1,3.5\n"[..], &Options::default())?;
+/// assert_eq!((x.as_slice(), &names[..]), (&[5.1, 3.5][..], &["length".to_owned(), "width".to_owned()][..]));
+/// # Ok::<(), csv::CsvError>(())
+/// ```
+pub fn read_inputs<T: Element>(reader: impl Read, options: &Options) -> Result<(Mat<T>, Vec<String>), CsvError> {
+    let options = Options { label: Column::Last, ..options.clone() };
+    let (x, names, _) = read_columns(reader, &options, None)?;
+    Ok((x, names))
+}
+
+/// The inputs, the names of all columns, and which of them went to `labels`.
+fn read_columns<T: Element>(
+    reader: impl Read,
+    options: &Options,
+    mut labels: Option<&mut Labels<T>>,
+) -> Result<(Mat<T>, Vec<String>, usize), CsvError> {
     let mut records = Records::new(reader, options)?;
     if !records.advance()? {
         return Err(CsvError::Empty);
     }
-    let mut layout = Layout::of_first(&records, options)?;
+    let layout = Layout::of_first(&records, options, labels.is_some())?;
     if !layout.names.is_empty() && !records.advance()? {
         return Err(CsvError::NoRows);
     }
-    let mut labels = Labels::new(options);
     let (mut x, mut rows) = (Vec::new(), 0);
     loop {
         rows += 1;
         if rows > options.limits.rows {
             return Err(CsvError::TooLarge { what: "rows", row: records.row, limit: options.limits.rows });
         }
-        layout.take(&records, &mut x, &mut labels)?;
+        layout.take(&records, &mut x, labels.as_deref_mut())?;
         if !records.advance()? {
             break;
         }
     }
-    let columns = layout.columns - 1;
-    let x = Mat::from_fn(rows, columns, |i, j| x[i * columns + j]);
-    let (data, classes) = labels.finish(x)?;
-    layout.names.truncate(layout.columns);
-    if !layout.names.is_empty() {
-        layout.names.remove(layout.label);
-    }
-    Ok(Table { data, inputs: layout.names, classes })
+    let columns = x.len() / rows;
+    Ok((Mat::from_fn(rows, columns, |i, j| x[i * columns + j]), layout.names, layout.label))
 }
 
 /// The columns of a file.
@@ -167,19 +193,20 @@ struct Layout {
     columns: usize,
     /// Of all columns; none without a header.
     names: Vec<String>,
-    /// Which one is the label.
+    /// Which one is the label; `columns` where none is.
     label: usize,
 }
 
 impl Layout {
     /// By the first record.
-    fn of_first(records: &Records<impl Read>, options: &Options) -> Result<Self, CsvError> {
+    fn of_first(records: &Records<impl Read>, options: &Options, labelled: bool) -> Result<Self, CsvError> {
         let columns = records.record.len();
         let missing = |label: String| CsvError::NoColumn { label, columns };
         if columns > options.limits.columns {
             return Err(CsvError::TooLarge { what: "columns", row: records.row, limit: options.limits.columns });
         }
         let mut label = match options.label {
+            _ if !labelled => columns,
             Column::Index(index) if index >= columns => return Err(missing(format!("of index {index}"))),
             Column::Index(index) => index,
             Column::Last | Column::Name(_) => columns - 1,
@@ -202,7 +229,7 @@ impl Layout {
                 return Err(CsvError::TwoColumns { name: wanted.clone() });
             }
         }
-        if columns < 2 {
+        if columns == 1 && labelled {
             return Err(CsvError::NoInputs);
         }
         Ok(Self { columns, names, label })
@@ -213,7 +240,7 @@ impl Layout {
         &self,
         records: &Records<impl Read>,
         x: &mut Vec<T>,
-        labels: &mut Labels<T>,
+        mut labels: Option<&mut Labels<T>>,
     ) -> Result<(), CsvError> {
         let (row, record) = (records.row, &records.record);
         if record.len() != self.columns {
@@ -221,7 +248,10 @@ impl Layout {
         }
         x.try_reserve(self.columns).map_err(|_| CsvError::AllocationFailed { row })?;
         for (j, cell) in record.iter().enumerate() {
-            let taken = if j == self.label { labels.take(cell) } else { value(cell).map(|value| x.push(value)) };
+            let taken = match &mut labels {
+                Some(labels) if j == self.label => labels.take(cell),
+                _ => value(cell).map(|value| x.push(value)),
+            };
             taken.map_err(|problem| CsvError::Cell {
                 row,
                 column: j + 1,
