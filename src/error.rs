@@ -74,6 +74,17 @@ pub enum Error {
         /// What it must be.
         allowed: &'static str,
     },
+    /// A matrix holds NaN or an infinity.
+    NotFinite {
+        /// Which matrix.
+        what: &'static str,
+        /// Row of the first such element, counted from 0.
+        row: usize,
+        /// Column of it, counted from 0.
+        col: usize,
+        /// What it is.
+        value: f64,
+    },
     /// A class index is not below the number of classes.
     Label {
         /// Which example.
@@ -183,6 +194,9 @@ impl fmt::Display for Error {
                 "output overlaps itself: strides ({row_stride}, {col_stride}) give two elements of a {rows}×{cols} view one address"
             ),
             Error::OutOfRange { what, value, allowed } => write!(f, "{what} is {value}, it must be {allowed}"),
+            Error::NotFinite { what, row, col, value } => {
+                write!(f, "{what}: element ({row}, {col}) is {value}, it must be finite")
+            }
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} of example {index} is not below the number of classes, {classes}")
             }

@@ -331,7 +331,7 @@ fn a_network_learns_on_every_backend() {
             batches.shuffle(5, epoch);
             while let Some(batch) = batches.next_batch() {
                 net.forward(batch.x).unwrap();
-                net.backward(batch.x, batch.labels).unwrap();
+                net.backward(batch.x, batch.labels()).unwrap();
                 net.update(&mut optimizer).unwrap();
                 first.get_or_insert_with(|| net.gradients().to_vec());
             }

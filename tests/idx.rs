@@ -3,8 +3,9 @@
 #[path = "../examples/support/files.rs"]
 mod files;
 
+use files::ImageFile;
 use flate2::{Compression, write::GzEncoder};
-use roofline::nn::idx::{IdxError, check_counts, read_images, read_labels};
+use roofline::nn::idx::{IdxError, check_counts, parse_images, parse_labels, read_images, read_labels};
 use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -72,6 +73,57 @@ fn good_files() {
     assert_eq!(images.pixels(), (0..24).collect::<Vec<u8>>());
     assert_eq!(format!("{images:?}"), "Images { count: 3, rows: 2, cols: 4, .. }");
     assert_eq!(read_labels(&small_labels()[..]).unwrap(), [7, 0, 255]);
+}
+
+#[test]
+fn parsed_in_place() {
+    let (file, labels) = (small_images(), small_labels());
+    let images = parse_images(&file).unwrap();
+    assert_eq!((images.count(), images.rows(), images.cols()), (3, 2, 4));
+    assert_eq!(images.pixels().as_ptr_range(), file[16..].as_ptr_range(), "no copy");
+    assert_eq!(format!("{images:?}"), "ImagesRef { count: 3, rows: 2, cols: 4, .. }");
+    assert_eq!(parse_labels(&labels).unwrap().as_ptr_range(), labels[8..].as_ptr_range());
+    let owned = read_images(&file[..]).unwrap();
+    assert_eq!(images, (&owned).into());
+}
+
+/// Every file, however damaged, is to the parsers what it is to the readers.
+#[test]
+fn parsers_refuse_what_readers_refuse() {
+    let (images, labels) = (small_images(), small_labels());
+    let mut files: Vec<Vec<u8>> = Vec::new();
+    for (file, header) in [(&images, 16), (&labels, 8)] {
+        files.extend((0..=file.len()).map(|cut| file[..cut].to_vec()));
+        for extra in [1, 2, 1000] {
+            files.push([&file[..], &vec![0; extra]].concat());
+        }
+        // Every bit of the header: other magic numbers, other dimensions, some of them huge.
+        for bit in 0..8 * header {
+            let mut file = file.to_vec();
+            file[bit / 8] ^= 1 << (bit % 8);
+            files.push(file);
+        }
+    }
+    for dims in [[3_300_000_000, 10, 100], [u32::MAX, 46_341, 46_340], [u32::MAX; 3], [1 << 31, 1 << 31, 4], [5, 0, 28]]
+    {
+        files.push(file(&[IMAGES_MAGIC, dims[0], dims[1], dims[2]], &[1; 100]));
+    }
+    files.extend([u32::MAX, 0].map(|count| file(&[LABELS_MAGIC, count], &[0; 1000])));
+    let mut refused = 0;
+    for file in &files {
+        match (parse_images(file), read_images(&file[..])) {
+            (Ok(parsed), Ok(read)) => assert_eq!(parsed, (&read).into()),
+            (parsed, read) => assert_eq!(parsed.unwrap_err().to_string(), read.unwrap_err().to_string(), "{file:?}"),
+        }
+        match (parse_labels(file), read_labels(&file[..])) {
+            (Ok(parsed), Ok(read)) => assert_eq!(parsed, read),
+            (parsed, read) => {
+                refused += 1;
+                assert_eq!(parsed.unwrap_err().to_string(), read.unwrap_err().to_string(), "{file:?}");
+            }
+        }
+    }
+    assert_eq!(refused, files.len() - 1, "one file of labels is good");
 }
 
 #[test]
@@ -290,8 +342,11 @@ fn refusal(dir: &Path) -> String {
 #[test]
 fn folder_loads() {
     let set = files::load(&folder("good")).unwrap();
-    assert_eq!((set.train_images.count(), set.train_labels.len()), (3, 3));
-    assert_eq!((set.test_images.pixels(), &set.test_labels[..]), (&[9; 8][..], &[5][..]));
+    assert_eq!((set.train_images.images().count(), set.train_labels.len()), (3, 3));
+    assert_eq!((set.test_images.images().pixels(), &set.test_labels[..]), (&[9; 8][..], &[5][..]));
+    // What is plain is mapped, what is packed cannot be.
+    assert!(matches!((&set.train_images, &set.test_images), (ImageFile::Mapped(_), ImageFile::Read(_))));
+    assert_eq!(set.train_images.images().pixels(), (0..24).collect::<Vec<u8>>());
 }
 
 #[test]

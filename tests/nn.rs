@@ -86,7 +86,7 @@ fn each_optimizer_learns() {
             batches.shuffle(3, epoch);
             while let Some(batch) = batches.next_batch() {
                 net.forward(batch.x).unwrap();
-                net.backward(batch.x, batch.labels).unwrap();
+                net.backward(batch.x, batch.labels()).unwrap();
                 net.update(&mut optimizer).unwrap();
             }
         }
@@ -134,11 +134,11 @@ fn mini_batches_partition_the_data() {
         batches.shuffle(seed, epoch);
         let (mut order, mut sizes) = (Vec::new(), Vec::new());
         while let Some(batch) = batches.next_batch() {
-            for (i, &label) in batch.labels.iter().enumerate() {
+            for (i, &label) in batch.labels().iter().enumerate() {
                 assert_eq!(batch.x.get(i, 2), Some((10 * label + 2) as f32), "rows and labels stay together");
             }
-            order.extend_from_slice(batch.labels);
-            sizes.push(batch.labels.len());
+            order.extend_from_slice(batch.labels());
+            sizes.push(batch.len());
         }
         (order, sizes)
     };

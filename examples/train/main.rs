@@ -73,8 +73,8 @@ fn load(options: &Options) -> Result<Data, Box<dyn Error>> {
         return Ok(Data { train, dev, dev_name: "dev" });
     };
     let set = files::load(dir)?;
-    let train = Dataset::from_images(&set.train_images, &set.train_labels, CLASSES, 255)?;
-    let dev = Dataset::from_images(&set.test_images, &set.test_labels, CLASSES, 255)?;
+    let train = Dataset::from_images(set.train_images.images(), &set.train_labels, CLASSES, 255)?;
+    let dev = Dataset::from_images(set.test_images.images(), &set.test_labels, CLASSES, 255)?;
     Ok(Data { train, dev, dev_name: "test" })
 }
 
@@ -107,7 +107,7 @@ fn network<T: Element>(
 
 fn check_gradients(options: &Options, data: &Dataset<f32>) -> Result<(), Box<dyn Error>> {
     let narrow: Vec<usize> = options.layers.iter().map(|&units| units.min(CHECK_UNITS)).collect();
-    let sample = data.head(CHECK_EXAMPLES).cast::<f64>();
+    let sample = data.head(CHECK_EXAMPLES).cast::<f64>()?;
     let exec = options.exec()?;
     let exec = Exec::sequential().with_isa(exec.isa())?.with_backend(exec.backend())?;
     let mut net = network::<f64>(options, &narrow, data.inputs(), exec)?;
@@ -153,7 +153,7 @@ fn run_epoch(
     let mut cost = 0.0;
     while let Some(batch) = batches.next_batch() {
         net.forward(batch.x)?;
-        cost += net.backward(batch.x, batch.labels)? * batch.labels.len() as f64;
+        cost += net.backward(batch.x, batch.labels())? * batch.len() as f64;
         net.update(optimizer)?;
         bar.inc(1);
     }
@@ -173,9 +173,9 @@ fn sweep(options: &Options, data: &Dataset<f32>, exec: Exec, peak: &Peak) -> Res
             loop {
                 if let Some(batch) = batches.next_batch() {
                     net.forward(batch.x)?;
-                    net.backward(batch.x, batch.labels)?;
+                    net.backward(batch.x, batch.labels())?;
                     net.update(&mut optimizer)?;
-                    return Ok(batch.labels.len());
+                    return Ok(batch.len());
                 }
                 epoch += 1;
                 batches.shuffle(options.seed, epoch);

@@ -1,151 +1,137 @@
-//! Labelled data and its mini-batches.
+//! Mini-batches: a shuffled order of the examples, cut into pieces.
 
-use super::idx::Images;
+use super::dataset::Dataset;
+use super::image_set::ImageSet;
+use super::labels::Labels;
 use super::random::{Purpose, Stream};
 use crate::element::Element;
 use crate::error::Error;
 use crate::matrix::{Mat, MatRef};
 
-/// Examples, one a row, with the class of each.
-#[derive(Clone, Debug)]
-pub struct Dataset<T> {
-    x: Mat<T>,
-    labels: Vec<usize>,
-    classes: usize,
-}
-
-impl<T: Element> Dataset<T> {
-    /// `x` is m × n⁽⁰⁾, `labels` has one class index below `classes` for each row.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] without examples, inputs or classes; [`Error::Length`], [`Error::Label`].
-    pub fn new(x: Mat<T>, labels: Vec<usize>, classes: usize) -> Result<Self, Error> {
-        for (what, len) in
-            [("number of examples", x.rows()), ("number of inputs", x.cols()), ("number of classes", classes)]
-        {
-            if len == 0 {
-                return Err(Error::OutOfRange { what, value: 0.0, allowed: "at least 1" });
-            }
-        }
-        if labels.len() != x.rows() {
-            return Err(Error::Length { what: "labels (one an example)", expected: x.rows(), found: labels.len() });
-        }
-        match labels.iter().position(|&label| label >= classes) {
-            Some(index) => Err(Error::Label { index, label: labels[index], classes }),
-            None => Ok(Self { x, labels, classes }),
-        }
-    }
-
-    /// Images as rows of pixels divided by `white`, the value of a white pixel, so that inputs lie in [0, 1].
-    ///
-    /// # Errors
-    /// As [`Dataset::new`]; [`Error::OutOfRange`] for `white` = 0.
-    pub fn from_images(images: &Images, labels: &[u8], classes: usize, white: u8) -> Result<Self, Error> {
-        if white == 0 {
-            return Err(Error::OutOfRange { what: "value of a white pixel", value: 0.0, allowed: "at least 1" });
-        }
-        let (inputs, pixels) = (images.rows() * images.cols(), images.pixels());
-        let x = Mat::from_fn(images.count(), inputs, |i, j| {
-            T::from_f64(f64::from(pixels[i * inputs + j]) / f64::from(white))
-        });
-        Self::new(x, labels.iter().map(|&label| usize::from(label)).collect(), classes)
-    }
-
-    /// Two parts: the first `count` examples of a seeded shuffle, and the others.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] unless 0 < `count` < m.
-    pub fn split(&self, count: usize, seed: u64) -> Result<(Self, Self), Error> {
-        if count == 0 || count >= self.len() {
-            let allowed = "above 0 and below the number of examples";
-            return Err(Error::OutOfRange { what: "size of the first part", value: count as f64, allowed });
-        }
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);
-        let (first, second) = order.split_at(count);
-        Ok((self.select(first), self.select(second)))
-    }
-
-    /// The examples with these indices, in this order.
-    fn select(&self, indices: &[usize]) -> Self {
-        let inputs = self.inputs();
-        let x = Mat::from_fn(indices.len(), inputs, |i, j| self.x.as_slice()[indices[i] * inputs + j]);
-        Self { x, labels: indices.iter().map(|&i| self.labels[i]).collect(), classes: self.classes }
-    }
-
-    /// The first `count` examples, or all where there are fewer.
-    #[must_use]
-    pub fn head(&self, count: usize) -> Self {
-        self.select(&(0..count.min(self.len())).collect::<Vec<_>>())
-    }
-
-    /// The same data in another precision.
-    pub fn cast<U: Element>(&self) -> Dataset<U> {
-        let x = Mat::from_fn(self.len(), self.inputs(), |i, j| {
-            U::from_f64(self.x.as_slice()[i * self.inputs() + j].to_f64())
-        });
-        Dataset { x, labels: self.labels.clone(), classes: self.classes }
-    }
-
-    /// The examples, m × n⁽⁰⁾.
-    pub fn x(&self) -> MatRef<'_, T> {
-        self.x.as_ref()
-    }
-
-    /// The class of each example.
-    pub fn labels(&self) -> &[usize] {
-        &self.labels
-    }
-
-    /// Number of examples, m ≥ 1.
-    #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Number of inputs, n⁽⁰⁾.
-    pub fn inputs(&self) -> usize {
-        self.x.cols()
-    }
-
-    /// Number of classes.
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-}
-
-/// A mini-batch: X and the class of each of its rows.
+/// A mini-batch: X, and what each of its rows should give.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a, T> {
     /// Examples, one a row.
     pub x: MatRef<'a, T>,
-    /// Their classes.
-    pub labels: &'a [usize],
+    /// Their classes or values.
+    pub y: Labels<'a, T>,
+}
+
+impl<'a, T: Element> Batch<'a, T> {
+    /// Number of examples.
+    #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    pub fn len(&self) -> usize {
+        self.x.rows()
+    }
+
+    /// The classes; nothing where the examples have values instead.
+    pub fn labels(&self) -> &'a [usize] {
+        match self.y {
+            Labels::Classes(classes) => classes,
+            Labels::Values(_) => &[],
+        }
+    }
+}
+
+/// What [`MiniBatches`] draws from: a borrow of a [`Dataset`] or of an [`ImageSet`], which convert to it.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a, T: Element> {
+    /// Examples in memory.
+    Dataset(&'a Dataset<T>),
+    /// Images that stay bytes.
+    Images(&'a ImageSet<'a, T>),
+}
+
+impl<'a, T: Element> From<&'a Dataset<T>> for Source<'a, T> {
+    fn from(data: &'a Dataset<T>) -> Self {
+        Source::Dataset(data)
+    }
+}
+
+impl<'a, T: Element> From<&'a ImageSet<'a, T>> for Source<'a, T> {
+    fn from(images: &'a ImageSet<'a, T>) -> Self {
+        Source::Images(images)
+    }
+}
+
+impl<'a, T: Element> Source<'a, T> {
+    /// Number of examples, inputs, and values of an example (0 with classes).
+    fn sizes(self) -> (usize, usize, usize) {
+        match self {
+            Source::Dataset(data) => {
+                let values = if data.classes() == 0 { data.outputs() } else { 0 };
+                (data.len(), data.inputs(), values)
+            }
+            Source::Images(images) => (images.len(), images.inputs(), 0),
+        }
+    }
+
+    fn labels(self) -> &'a [usize] {
+        match self {
+            Source::Dataset(data) => data.labels(),
+            Source::Images(images) => images.labels(),
+        }
+    }
+
+    /// The inputs of these examples, and their values where they have some.
+    fn gather(self, indices: &[usize], x: &mut [T], values: &mut [T]) {
+        match self {
+            Source::Dataset(data) => {
+                data.gather_x(indices, x);
+                data.gather_values(indices, values);
+            }
+            Source::Images(images) => images.gather_x(indices, x),
+        }
+    }
 }
 
 /// The mini-batches of an epoch: a shuffled order cut into pieces of one size, the last one smaller where the size does
-/// not divide m. Each is gathered into the same memory.
-pub struct MiniBatches<'a, T> {
-    data: &'a Dataset<T>,
+/// not divide m; no example is left out. Each is gathered into the same memory.
+///
+/// An epoch is a matter of (seed, number) alone, and a batch of its place in the epoch: a run that stopped goes on where it was.
+///
+/// ```
+/// use roofline::Mat;
+/// use roofline::nn::{Dataset, MiniBatches};
+/// let data = Dataset::new(Mat::from_fn(10, 1, |i, _| i as f32), (0..10).collect(), 10)?;
+/// let mut batches = MiniBatches::new(&data, 4)?;
+/// batches.shuffle(1, 3);
+/// batches.next_batch();
+/// let (at, second) = (batches.position(), batches.next_batch().expect("3 batches").labels().to_vec());
+///
+/// let mut later = MiniBatches::new(&data, 4)?;
+/// later.shuffle(1, 3);
+/// later.seek(at)?;
+/// assert_eq!(later.next_batch().expect("3 batches").labels(), second);
+/// # Ok::<(), roofline::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct MiniBatches<'a, T: Element> {
+    source: Source<'a, T>,
     size: usize,
     order: Vec<usize>,
     next: usize,
     x: Mat<T>,
     labels: Vec<usize>,
+    /// Without columns where the examples have classes.
+    values: Mat<T>,
 }
 
 impl<'a, T: Element> MiniBatches<'a, T> {
-    /// Batches of `size` examples, in the order of the data until [`MiniBatches::shuffle`].
+    /// Batches of `size` examples of `&`[`Dataset`] or `&`[`ImageSet`], in the order of the data until [`MiniBatches::shuffle`].
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for `size` = 0.
-    pub fn new(data: &'a Dataset<T>, size: usize) -> Result<Self, Error> {
+    pub fn new(data: impl Into<Source<'a, T>>, size: usize) -> Result<Self, Error> {
         if size == 0 {
             return Err(Error::OutOfRange { what: "mini-batch size", value: 0.0, allowed: "at least 1" });
         }
-        let size = size.min(data.len());
-        let (x, labels) = (Mat::zeros(size, data.inputs()), vec![0; size]);
-        Ok(Self { data, size, order: (0..data.len()).collect(), next: 0, x, labels })
+        let source = data.into();
+        let (m, inputs, values) = source.sizes();
+        let size = size.min(m);
+        let labels = vec![0; if values == 0 { size } else { 0 }];
+        let (x, values) = (Mat::zeros(size, inputs), Mat::zeros(size, values));
+        Ok(Self { source, size, order: (0..m).collect(), next: 0, x, labels, values })
     }
 
     /// Begins an epoch in an order that (`seed`, `epoch`) alone decide.
@@ -161,22 +147,46 @@ impl<'a, T: Element> MiniBatches<'a, T> {
         self.order.len().div_ceil(self.size)
     }
 
+    /// How many mini-batches of the epoch have been given: the index of the next one.
+    pub fn position(&self) -> usize {
+        self.next.div_ceil(self.size)
+    }
+
+    /// Makes mini-batch `position` of the epoch the next one; [`MiniBatches::count`] is its end.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a position beyond the end.
+    pub fn seek(&mut self, position: usize) -> Result<(), Error> {
+        if position > self.count() {
+            let (what, value) = ("position in the epoch", position as f64);
+            return Err(Error::OutOfRange { what, value, allowed: "at most the number of mini-batches" });
+        }
+        self.next = (position * self.size).min(self.order.len());
+        Ok(())
+    }
+
     /// The next mini-batch, `None` at the end of the epoch.
     pub fn next_batch(&mut self) -> Option<Batch<'_, T>> {
-        let indices = self.order.get(self.next..)?;
+        let indices = &self.order[self.next..];
         let indices = &indices[..indices.len().min(self.size)];
         if indices.is_empty() {
             return None;
         }
-        let inputs = self.data.inputs();
-        let from = self.data.x.as_slice();
-        let rows = self.x.as_mut_slice().chunks_exact_mut(inputs);
-        for ((row, label), &i) in rows.zip(&mut self.labels).zip(indices) {
-            row.copy_from_slice(&from[i * inputs..][..inputs]);
-            *label = self.data.labels[i];
-        }
-        self.next += indices.len();
-        let x = self.x.as_ref().row_range(0, indices.len()).ok()?;
-        Some(Batch { x, labels: &self.labels[..indices.len()] })
+        let len = indices.len();
+        let (x, values) = (&mut self.x, &mut self.values);
+        let (inputs, outputs) = (x.cols(), values.cols());
+        self.source.gather(indices, &mut x.as_mut_slice()[..len * inputs], &mut values.as_mut_slice()[..len * outputs]);
+        let labels = self.source.labels();
+        self.labels.iter_mut().zip(indices).for_each(|(label, &i)| *label = labels[i]);
+        self.next += len;
+        let y = match outputs {
+            0 => Labels::Classes(&self.labels[..len]),
+            _ => Labels::Values(first_rows(&self.values, len)),
+        };
+        Some(Batch { x: first_rows(&self.x, len), y })
     }
+}
+
+fn first_rows<T: Element>(mat: &Mat<T>, len: usize) -> MatRef<'_, T> {
+    mat.as_ref().row_range(0, len).expect("a batch is at most as large as its memory")
 }

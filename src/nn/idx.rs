@@ -16,6 +16,9 @@
 //!
 //! The readers take any [`Read`], so that a decompressor can stand in front. They read to the end of the stream: there
 //! it verifies its checksum, and there trailing bytes show.
+//!
+//! [`parse_images`] and [`parse_labels`] take a whole file that is in memory already, such as a memory map of it, and copy
+//! nothing: the pages that nobody looks at are never read from the disk.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -123,7 +126,7 @@ impl From<io::Error> for IdxError {
     }
 }
 
-/// Grey images of one size, one byte per pixel. [`read_images`] is the only way to one, so that always
+/// Grey images of one size, one byte per pixel, in memory of their own. [`read_images`] is the only way to one, so that always
 /// `pixels().len() == count() * rows() * cols()`, and none of them is zero.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Images {
@@ -155,12 +158,60 @@ impl Images {
     }
 }
 
+/// Images in memory of somebody else, such as a memory map. [`parse_images`] and [`Images`] give one; sizes agree as there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ImagesRef<'a> {
+    count: usize,
+    rows: usize,
+    cols: usize,
+    pixels: &'a [u8],
+}
+
+impl<'a> ImagesRef<'a> {
+    /// Number of images.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Height of each image in pixels.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Width of each image in pixels.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// All pixels, as [`Images::pixels`] has them.
+    pub fn pixels(&self) -> &'a [u8] {
+        self.pixels
+    }
+}
+
+impl<'a> From<&'a Images> for ImagesRef<'a> {
+    fn from(images: &'a Images) -> Self {
+        let Images { count, rows, cols, ref pixels } = *images;
+        Self { count, rows, cols, pixels }
+    }
+}
+
 /// Shows the shape; the pixels of a training set would fill a terminal for hours.
 impl fmt::Debug for Images {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { count, rows, cols, .. } = self;
-        f.debug_struct("Images").field("count", count).field("rows", rows).field("cols", cols).finish_non_exhaustive()
+        show(f, "Images", ImagesRef::from(self))
     }
+}
+
+impl fmt::Debug for ImagesRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(f, "ImagesRef", *self)
+    }
+}
+
+fn show(f: &mut fmt::Formatter<'_>, name: &str, images: ImagesRef<'_>) -> fmt::Result {
+    let ImagesRef { count, rows, cols, .. } = &images;
+    f.debug_struct(name).field("count", count).field("rows", rows).field("cols", cols).finish_non_exhaustive()
 }
 
 /// Reads a file of images (magic number `00000803`) to its end.
@@ -203,6 +254,43 @@ pub fn read_labels(reader: impl Read) -> Result<Vec<u8>, IdxError> {
     Ok(labels)
 }
 
+/// The images of a whole file (magic number `00000803`), which stay where they are. The header is checked against the
+/// bytes that there are: no other byte is touched.
+///
+/// ```
+/// use roofline::nn::idx::parse_images;
+///
+/// let file = b"\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x03abcdef";
+/// let images = parse_images(file)?;
+/// assert_eq!((images.count(), images.rows(), images.cols()), (2, 1, 3));
+/// assert_eq!(images.pixels().as_ptr(), file[16..].as_ptr());
+/// # Ok::<(), roofline::nn::idx::IdxError>(())
+/// ```
+///
+/// # Errors
+///
+/// Any variant of [`IdxError`] but `Io`, `AllocationFailed` and `CountMismatch`.
+pub fn parse_images(file: &[u8]) -> Result<ImagesRef<'_>, IdxError> {
+    let ([count, rows, cols], pixels) = parse_idx(file, IMAGES_MAGIC)?;
+    Ok(ImagesRef { count, rows, cols, pixels })
+}
+
+/// The labels of a whole file (magic number `00000801`), which stay where they are.
+///
+/// ```
+/// use roofline::nn::idx::parse_labels;
+///
+/// assert_eq!(parse_labels(b"\0\0\x08\x01\0\0\0\x03\x07\x02\x01")?, [7, 2, 1]);
+/// # Ok::<(), roofline::nn::idx::IdxError>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`parse_images`].
+pub fn parse_labels(file: &[u8]) -> Result<&[u8], IdxError> {
+    Ok(parse_idx(file, LABELS_MAGIC)?.1)
+}
+
 /// Checks that there is one label per image.
 ///
 /// ```
@@ -217,32 +305,34 @@ pub fn read_labels(reader: impl Read) -> Result<Vec<u8>, IdxError> {
 /// # Errors
 ///
 /// [`IdxError::CountMismatch`] with both counts.
-pub fn check_counts(images: &Images, labels: &[u8]) -> Result<(), IdxError> {
-    let (images, labels) = (images.count, labels.len());
+pub fn check_counts<'a>(images: impl Into<ImagesRef<'a>>, labels: &[u8]) -> Result<(), IdxError> {
+    let (images, labels) = (images.into().count, labels.len());
     if images == labels { Ok(()) } else { Err(IdxError::CountMismatch { images, labels }) }
 }
 
 /// Reads a whole file with the given magic number: dimensions, ones where it has fewer, and data.
 fn read_idx(reader: impl Read, magic: u32) -> Result<([usize; 3], Vec<u8>), IdxError> {
     let mut source = Source { reader, found: 0 };
-    let rank = (magic & 0xff) as usize;
-    let header = 4 * (1 + rank);
-    let found = source.word(header)?;
-    if found != magic {
-        return Err(IdxError::WrongMagic { expected: magic, found });
+    let Header { dims, bytes, total } = source.header(magic)?;
+    Ok((dims, source.data(bytes, total)?))
+}
+
+/// As [`read_idx`], of a file in memory: its data, where they are.
+fn parse_idx(file: &[u8], magic: u32) -> Result<([usize; 3], &[u8]), IdxError> {
+    let mut source = Source { reader: file, found: 0 };
+    let Header { dims, bytes, total: expected } = source.header(magic)?;
+    match source.reader.len() {
+        found if found < bytes => Err(IdxError::Truncated { expected, found: file.len() }),
+        found if found > bytes => Err(IdxError::TrailingBytes { expected }),
+        _ => Ok((dims, source.reader)),
     }
-    let mut dims = [1; 3];
-    for dim in &mut dims[..rank] {
-        *dim = source.word(header)?;
-    }
-    if dims.contains(&0) {
-        return Err(IdxError::Empty { dims });
-    }
-    let product = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(usize::try_from(dim).ok()?));
-    let bytes = product.filter(|&bytes| isize::try_from(bytes).is_ok()).ok_or(IdxError::Overflow { dims })?;
-    let data = source.data(bytes, header + bytes)?;
-    // Lossless: none is zero, so each is at most their product `bytes`.
-    Ok((dims.map(|dim| dim as usize), data))
+}
+
+/// What a header promises: dimensions, bytes of data, and bytes of the whole file.
+struct Header {
+    dims: [usize; 3],
+    bytes: usize,
+    total: usize,
 }
 
 /// A reader and the number of bytes it has given.
@@ -274,6 +364,27 @@ impl<R: Read> Source<R> {
         let mut word = [0; 4];
         self.fill(&mut word, header)?;
         Ok(u32::from_be_bytes(word))
+    }
+
+    /// A header with the given magic number.
+    fn header(&mut self, magic: u32) -> Result<Header, IdxError> {
+        let rank = (magic & 0xff) as usize;
+        let header = 4 * (1 + rank);
+        let found = self.word(header)?;
+        if found != magic {
+            return Err(IdxError::WrongMagic { expected: magic, found });
+        }
+        let mut dims = [1; 3];
+        for dim in &mut dims[..rank] {
+            *dim = self.word(header)?;
+        }
+        if dims.contains(&0) {
+            return Err(IdxError::Empty { dims });
+        }
+        let product = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(usize::try_from(dim).ok()?));
+        let bytes = product.filter(|&bytes| isize::try_from(bytes).is_ok()).ok_or(IdxError::Overflow { dims })?;
+        // Lossless: none is zero, so each is at most their product `bytes`.
+        Ok(Header { dims: dims.map(|dim| dim as usize), bytes, total: header + bytes })
     }
 
     /// The `bytes` of data that end a file of `total`, and nothing after them.

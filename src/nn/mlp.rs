@@ -1,6 +1,6 @@
 //! [`Mlp`]: dense layers with softmax on top, trained by forward, backward, update.
 
-use super::batches::Dataset;
+use super::dataset::Dataset;
 use super::gradient_check::Differentiable;
 use super::init::Init;
 use super::optimizer::Optimizer;

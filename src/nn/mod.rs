@@ -30,7 +30,7 @@
 //!     batches.shuffle(1, epoch);
 //!     while let Some(batch) = batches.next_batch() {
 //!         net.forward(batch.x)?;
-//!         net.backward(batch.x, batch.labels)?;
+//!         net.backward(batch.x, batch.labels())?;
 //!         net.update(&mut optimizer)?;
 //!     }
 //! }
@@ -41,12 +41,17 @@
 
 mod average;
 mod batches;
+#[cfg(feature = "csv")]
+pub mod csv;
+mod dataset;
 mod diagnosis;
 mod gradient_check;
 pub mod idx;
+mod image_set;
 mod init;
 mod labels;
 mod mlp;
+mod normalization;
 mod optimizer;
 mod random;
 mod regime;
@@ -58,10 +63,16 @@ pub mod tuner;
 pub use average::ExponentialAverage;
 pub use batches::{Batch, Dataset, MiniBatches};
 pub use diagnosis::{Diagnosis, Finding};
+mod split;
+
+pub use batches::{Batch, MiniBatches, Source};
+pub use dataset::Dataset;
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
+pub use image_set::ImageSet;
 pub use init::Init;
 pub use labels::Labels;
 pub use mlp::{Mlp, MlpBuilder, Objective};
+pub use normalization::Normalization;
 pub use optimizer::Optimizer;
 pub use regime::Regime;
 pub use rule::Rule;
