@@ -52,5 +52,5 @@ pub use batches::{Batch, Dataset, MiniBatches};
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
 pub use init::Init;
 pub use labels::Labels;
-pub use mlp::{Mlp, MlpBuilder, Objective};
+pub use mlp::{Mlp, MlpBuilder, Objective, Output, Penalty, Tensor};
 pub use optimizer::Optimizer;
