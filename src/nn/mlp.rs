@@ -86,7 +86,7 @@ impl<T: Element> Mlp<T> {
     /// batch.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless `x` is m × n⁽⁰⁾; [`Error::TooShort`] for less than two examples where there is batch norm: one has no
+    /// [`Error::Shape`] unless `x` is m × n⁽⁰⁾; [`Error::OutOfRange`] for less than two examples where there is batch norm: one has no
     /// variance.
     pub fn forward(&mut self, x: MatRef<'_, T>) -> Result<MatRef<'_, T>, Error> {
         self.check_inputs(x, true)?;
@@ -187,7 +187,7 @@ impl<T: Element> Mlp<T> {
     /// (1/m)·Σ L(ŷ, y) in inference, without the penalty: the cost on a development set.
     ///
     /// # Errors
-    /// Those of [`Mlp::predict`] and, of the labels, of [`Mlp::cost`]; [`Error::TooShort`] without examples.
+    /// Those of [`Mlp::predict`] and, of the labels, of [`Mlp::cost`]; [`Error::OutOfRange`] without examples.
     pub fn loss<'y>(&mut self, x: MatRef<'_, T>, labels: impl Into<Labels<'y, T>>) -> Result<f64, Error>
     where
         T: 'y,
@@ -197,7 +197,7 @@ impl<T: Element> Mlp<T> {
             return Err(Error::Length { what: "labels (one an example)", expected: m, found: labels.len() });
         }
         if m == 0 {
-            return Err(Error::TooShort { what: "loss: examples", needed: 1, found: 0 });
+            return Err(Error::OutOfRange { what: "number of examples", value: 0.0, allowed: "at least 1" });
         }
         let mut sum = 0.0;
         for first in (0..m).step_by(EVALUATION_BATCH) {
@@ -269,7 +269,8 @@ impl<T: Element> Mlp<T> {
             return Err(Error::Shape { what: "network input (examples × inputs)", expected, found });
         }
         if is_training && x.rows() < 2 && self.layers.iter().any(|layer| layer.gamma.is_some()) {
-            return Err(Error::TooShort { what: "batch norm: examples of a mini-batch", needed: 2, found: x.rows() });
+            let what = "number of examples of a mini-batch with batch norm";
+            return Err(Error::OutOfRange { what, value: x.rows() as f64, allowed: "at least 2" });
         }
         Ok(())
     }

@@ -10,7 +10,8 @@
 //! | X = A⁽⁰⁾ | m × n⁽⁰⁾ | inputs |
 //! | W⁽ˡ⁾, b⁽ˡ⁾ | n⁽ˡ⁻¹⁾ × n⁽ˡ⁾, n⁽ˡ⁾ | parameters of layer l |
 //! | Z⁽ˡ⁾ = A⁽ˡ⁻¹⁾·W⁽ˡ⁾ + b⁽ˡ⁾ | m × n⁽ˡ⁾ | |
-//! | A⁽ˡ⁾ = g⁽ˡ⁾(Z⁽ˡ⁾) | m × n⁽ˡ⁾ | activations; the last layer's are softmax probabilities |
+//! | γ⁽ˡ⁾, β⁽ˡ⁾ | n⁽ˡ⁾ | of batch norm, in place of b⁽ˡ⁾ |
+//! | A⁽ˡ⁾ = g⁽ˡ⁾(Z⁽ˡ⁾) | m × n⁽ˡ⁾ | activations; of the last layer Ŷ, probabilities or values |
 //!
 //! A training step is three verbs:
 //!

@@ -89,7 +89,8 @@ impl<T: Element> MlpBuilder<T> {
     }
 
     /// Inverted dropout ([`Dropout`]) of the activations of the hidden layer before it, in training only: each stays with probability
-    /// `keep_prob`, divided by it.
+    /// `keep_prob`, divided by it. The masks of layer l, counted from 1, are those of the seed `seed ^ l·0x9e37_79b9_7f4a_7c15` (wrapping)
+    /// and of the step that [`Mlp::steps`] counts.
     #[must_use]
     pub fn dropout(self, keep_prob: f64) -> Self {
         let fits = self.hidden().is_some_and(|layer| layer.keep_prob.is_none());
@@ -157,8 +158,9 @@ impl<T: Element> MlpBuilder<T> {
         let Self { penalty, seed, exec, .. } = self;
         let layer = self.layers.len();
         let output = self.output.ok_or(Error::Network { layer, what: "the last is softmax, sigmoid or linear" })?;
-        penalty.check()?;
+        let penalty = penalty.checked()?;
         let (layers, end) = lay_out::<T>(self.inputs, &self.layers, (seed, &exec))?;
+        let outputs = self.layers[layer - 1].units;
         let mut parameters = Mat::zeros(1, end);
         let theta = parameters.as_mut_slice();
         for (l, layer) in layers.iter().enumerate() {
@@ -176,8 +178,8 @@ impl<T: Element> MlpBuilder<T> {
             gradients: Mat::zeros(1, end),
             parameters,
             du: Mat::zeros(0, 0),
-            space: Mat::zeros(0, 0),
-            predictions: Mat::zeros(0, 0),
+            space: Mat::zeros(0, 1),
+            predictions: Mat::zeros(0, outputs),
             classes: Vec::new(),
             rows: 0,
             steps: 0,

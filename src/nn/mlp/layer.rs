@@ -89,7 +89,7 @@ impl<T: Element> Norm<T> {
 
 impl<T: Element> Trace<T> {
     pub(super) fn new(layer: &Layer) -> Result<Self, Error> {
-        let empty = || Mat::zeros(0, 0);
+        let empty = || Mat::zeros(0, layer.outputs);
         let norm = layer.gamma.is_some().then(|| Norm::new(layer.outputs)).transpose()?;
         Ok(Self { a: empty(), dz: empty(), u: empty(), z: empty(), norm })
     }

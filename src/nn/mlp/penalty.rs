@@ -34,12 +34,14 @@ pub enum Penalty {
 }
 
 impl Penalty {
-    pub(super) fn check(self) -> Result<(), Error> {
+    /// Itself where λ is a good one; none for λ = 0, which would take the passes of another.
+    pub(super) fn checked(self) -> Result<Self, Error> {
         match self {
             Penalty::L1(lambda) | Penalty::L2(lambda) if !(0.0..f64::INFINITY).contains(&lambda) => {
                 Err(Error::OutOfRange { what: "penalty: lambda", value: lambda, allowed: "in [0, inf)" })
             }
-            _ => Ok(()),
+            Penalty::L1(0.0) | Penalty::L2(0.0) => Ok(Penalty::None),
+            _ => Ok(self),
         }
     }
 
