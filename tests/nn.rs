@@ -209,6 +209,31 @@ fn bad_input_is_refused() {
     assert_eq!(net.parameters(), before);
 }
 
+/// More examples than inference takes at once: each is what it is alone, and means are those of all.
+#[test]
+fn inference_in_parts_is_that_of_the_whole() {
+    let m = 600;
+    let mut values = Rng::new(63);
+    let x = Mat::from_fn(m, 4, |_, _| values.value::<f64>());
+    let labels: Vec<usize> = (0..m).map(|i| i % 3).collect();
+    let mut net = Mlp::<f64>::builder(4).dense(9, Activation::Silu).softmax(3).seed(5).build().unwrap();
+    net.forward(x.as_ref()).unwrap();
+    let cost = net.cost(&labels).unwrap();
+    assert!((net.loss(x.as_ref(), &labels).unwrap() - cost).abs() < TOLERANCE);
+    let y = net.predict(x.as_ref()).unwrap();
+    let row = |y: MatRef<'_, f64>, i: usize| [0, 1, 2].map(|j| y.get(i, j).unwrap());
+    let all: Vec<[f64; 3]> = (0..m).map(|i| row(y, i)).collect();
+    for (i, expected) in all.iter().enumerate() {
+        let alone = row(net.predict(x.as_ref().row_range(i, i + 1).unwrap()).unwrap(), 0);
+        assert!((alone.iter().sum::<f64>() - 1.0).abs() < TOLERANCE);
+        assert!(alone.iter().zip(expected).all(|(a, b)| (a - b).abs() < TOLERANCE), "{alone:?} not {expected:?}");
+    }
+    let most = |y: &[f64; 3]| (0..3).max_by(|&a, &b| y[a].total_cmp(&y[b])).unwrap();
+    let right = all.iter().zip(&labels).filter(|(y, label)| most(y) == **label).count();
+    let data = Dataset::new(x, labels, 3).unwrap();
+    assert_eq!(net.accuracy(&data).unwrap(), right as f64 / m as f64);
+}
+
 /// A change of a builder.
 type Change = fn(MlpBuilder<f32>) -> MlpBuilder<f32>;
 
