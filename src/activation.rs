@@ -140,6 +140,22 @@ impl Exec {
         Ok(())
     }
 
+    /// y = g(x), for an activation chosen at run time.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless both slices have the same length.
+    ///
+    /// ```
+    /// use roofline::{Activation, Exec};
+    /// let mut y = [0.0_f32; 2];
+    /// Exec::default().activation(Activation::Silu, &[0.0, 40.0], &mut y)?;
+    /// assert_eq!(y, [0.0, 40.0]);
+    /// # Ok::<(), roofline::Error>(())
+    /// ```
+    pub fn activation<T: Element>(&self, activation: Activation, x: &[T], y: &mut [T]) -> Result<(), Error> {
+        with_function!(activation, f => self.map("activation: y", x, y, Value(f)))
+    }
+
     /// dz = dy ⊙ g′(z) in place of dy.
     ///
     /// # Errors

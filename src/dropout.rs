@@ -101,6 +101,23 @@ impl Exec {
         with_function!(activation, f => self.drop_out(dropout, Arrays::in_place(z), Value(f)))
     }
 
+    /// Dropout of g(z), beside z.
+    ///
+    /// # Errors
+    /// As [`Exec::dropout`].
+    pub fn activation_dropout<T: Element>(
+        &self,
+        activation: Activation,
+        dropout: Dropout,
+        z: &[T],
+        y: &mut [T],
+    ) -> Result<(), Error> {
+        same_length("activation_dropout: y", z.len(), y.len())?;
+        // SAFETY: both are borrowed, y alone is written, and the lengths agree.
+        let arrays = unsafe { Arrays::new(z.len(), [z.as_ptr()], [y.as_mut_ptr()]) };
+        with_function!(activation, f => self.drop_out(dropout, arrays, Value(f)))
+    }
+
     /// Gradient of [`Exec::activation_dropout_inplace`], from z: dz = `dropout(dy)` ⊙ g′(z), in place of dy.
     ///
     /// # Errors

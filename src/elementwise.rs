@@ -1,9 +1,10 @@
 //! Elementwise functions over slices.
 
+use crate::activation::onto;
 use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
-use crate::kernels::elementwise::{Axpy, Erf, Erfc, Exp, ExpM1, Ln1p, Log, Sweep};
+use crate::kernels::elementwise::{Axpy, AxpySign, Erf, Erfc, Exp, ExpM1, Ln1p, Log, Sweep};
 use crate::matrix::MatRef;
 use crate::parallel;
 use crate::simd::slice::{Arrays, Lanewise};
@@ -114,11 +115,25 @@ impl Exec {
     /// # Ok::<(), roofline::Error>(())
     /// ```
     pub fn axpy<T: Element>(&self, alpha: T, x: &[T], y: &mut [T]) -> Result<(), Error> {
-        same_length("axpy: y", x.len(), y.len())?;
-        let p = y.as_mut_ptr();
-        // SAFETY: both are borrowed, y alone is written, and the lengths agree.
-        let arrays = unsafe { Arrays::new(x.len(), [x.as_ptr(), p], [p]) };
+        let arrays = onto("axpy: y", x, y)?;
         self.sweep(arrays, Axpy { alpha });
+        Ok(())
+    }
+
+    /// y ← y + alpha·sign(x), the sign of 0 being 0: what alpha·Σ|x| adds to a gradient. Where x is NaN, y is as it was.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless both slices have the same length.
+    ///
+    /// ```
+    /// let mut y = [1.0, 1.0, 1.0];
+    /// roofline::Exec::default().axpy_sign(0.5, &[-3.0, 0.0, 9.0], &mut y)?;
+    /// assert_eq!(y, [0.5, 1.0, 1.5]);
+    /// # Ok::<(), roofline::Error>(())
+    /// ```
+    pub fn axpy_sign<T: Element>(&self, alpha: T, x: &[T], y: &mut [T]) -> Result<(), Error> {
+        let arrays = onto("axpy_sign: y", x, y)?;
+        self.sweep(arrays, AxpySign { alpha });
         Ok(())
     }
 

@@ -94,6 +94,20 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// The parts of a network do not go together.
+    Network {
+        /// Which layer, counted from 1; 0 are the inputs.
+        layer: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The output of a network does not learn labels of this kind.
+    Labels {
+        /// Which output: `softmax`, `sigmoid` or `linear`.
+        output: &'static str,
+        /// What it learns.
+        learns: &'static str,
+    },
     /// The gradient of an activation was asked for from its output, which does not determine it.
     NoGradientFromOutput {
         /// Which one.
@@ -200,6 +214,8 @@ impl fmt::Display for Error {
             Error::Label { index, label, classes } => {
                 write!(f, "label {label} of example {index} is not below the number of classes, {classes}")
             }
+            Error::Network { layer, what } => write!(f, "layer {layer} of the network: {what}"),
+            Error::Labels { output, learns } => write!(f, "a {output} output learns {learns}"),
             Error::NoGradientFromOutput { activation } => write!(
                 f,
                 "the output of {activation} does not determine its gradient: keep its input, for activation_grad_inplace"

@@ -44,7 +44,7 @@
 //! |---|---|---|
 //! | L0 | `simd/` | one 64-byte vector on every instruction set |
 //! | L1 | `kernels/` | the arithmetic, once for all instruction sets and both types |
-//! | L2 | `gemm`, `activation`, `elementwise`, `softmax`, `reduce`, `norm`, `dropout`, `optim` | check, choose, split, run: the methods of [`Exec`] |
+//! | L2 | `gemm`, `activation`, `elementwise`, `softmax`, `loss`, `reduce`, `norm`, `dropout`, `optim` | check, choose, split, run: the methods of [`Exec`] |
 //! | L3 | [`nn`] | layers, gradients, data |
 //!
 //! # Features
@@ -66,6 +66,7 @@ mod error;
 mod exec;
 mod gemm;
 mod kernels;
+mod loss;
 mod matrix;
 #[cfg(feature = "ndarray")]
 mod ndarray;

@@ -103,7 +103,12 @@ impl Exec {
         same_length("dot: y", x.len(), y.len())?;
         // SAFETY: both are borrowed, and the lengths agree.
         let arrays = unsafe { Arrays::new(x.len(), [x.as_ptr(), y.as_ptr()], []) };
-        Ok(T::from_f64(self.fold_slice(arrays, Dot, tree)))
+        Ok(T::from_f64(self.fold_sum(arrays, Dot)))
+    }
+
+    /// The sum of a fold over several arrays, as [`Exec::reduce`] sums.
+    pub(crate) fn fold_sum<T: Element, const IN: usize>(&self, arrays: Arrays<T, IN, 0>, f: impl Reduce<T, IN>) -> f64 {
+        self.fold_slice(arrays, f, tree)
     }
 
     /// √Σ x² over all of several slices: plainly where that neither overflows nor loses digits to underflow, else of x·2ᵏ.
@@ -133,7 +138,7 @@ impl Exec {
 
     /// The sum of a fold over x.
     fn sum_of<T: Element>(&self, x: &[T], reduce: impl Reduce<T, 1>) -> f64 {
-        self.fold_slice(whole(x), reduce, tree)
+        self.fold_sum(whole(x), reduce)
     }
 
     /// The greatest by a rule, of x or of what the fold makes of it; NaN wins.

@@ -96,6 +96,9 @@ fn every_way_to_call_an_activation_agrees() {
             plain(&exec, &z, &mut y).unwrap();
             gradient(&exec, &z, &dy, &mut dz).unwrap();
             let (mut a, mut b, mut c, mut d) = (z.clone(), z.clone(), dy.clone(), dy.clone());
+            let mut chosen = vec![0.0; 77];
+            exec.activation(activation, &z, &mut chosen).unwrap();
+            assert_eq!(chosen, y, "{activation} on {exec:?}");
             in_place(&exec, &mut a).unwrap();
             exec.activation_inplace(activation, &mut b).unwrap();
             exec.activation_grad_inplace(activation, &z, &mut c).unwrap();
@@ -121,6 +124,10 @@ fn lengths_must_agree() {
     let mut y = [7.0_f32; 2];
     let message = |result: Result<(), roofline::Error>| result.unwrap_err().to_string();
     assert_eq!(message(exec.sigmoid(&[0.0; 3], &mut y)), "sigmoid: expected 3 elements, found 2");
+    assert_eq!(
+        message(exec.activation(Activation::Gelu, &[0.0; 3], &mut y)),
+        "activation: y: expected 3 elements, found 2"
+    );
     assert_eq!(message(exec.relu_grad(&[0.0; 2], &[0.0; 5], &mut y)), "relu_grad: expected 2 elements, found 5");
     assert_eq!(message(exec.relu_grad(&[0.0; 3], &[0.0; 3], &mut y)), "relu_grad: expected 3 elements, found 2");
     assert_eq!(y, [7.0; 2], "nothing is written");

@@ -1,7 +1,7 @@
 //! Promise 5: after the first step, a training step allocates nothing. One test only: the counter is of the process.
 
 use roofline::nn::idx::parse_images;
-use roofline::nn::{Dataset, ImageSet, MiniBatches, Mlp, Normalization, Optimizer};
+use roofline::nn::{Dataset, ImageSet, Labels, MiniBatches, Mlp, MlpBuilder, Normalization, Optimizer, Penalty};
 use roofline::{Activation, AdamState, Affine, AffineGradient, Dropout, Exec, Isa, Mat, Reduction, Statistics};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -33,18 +33,22 @@ fn allocations(f: impl FnOnce()) -> usize {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
-fn train(exec: Exec, epochs: u64) -> usize {
+/// The allocations of some epochs after the first one.
+fn train(net: MlpBuilder<f32>, exec: Exec, values: Option<&Mat<f32>>, epochs: u64) -> usize {
     let x = Mat::<f32>::from_fn(100, 40, |i, j| ((i * 31 + j * 17) % 29) as f32 / 29.0);
     let data = Dataset::new(x, (0..100).map(|i| i % 10).collect(), 10).unwrap();
-    let builder = Mlp::<f32>::builder(40).dense(33, Activation::Relu).dense(20, Activation::Tanh).softmax(10);
-    let mut net = builder.exec(exec).build().unwrap();
+    let mut net = net.exec(exec).build().unwrap();
     let mut optimizer = Optimizer::adam(0.01);
     let mut batches = MiniBatches::new(&data, 32).unwrap();
     let mut epoch = |number| {
         batches.shuffle(1, number);
         while let Some(batch) = batches.next_batch() {
             net.forward(batch.x).unwrap();
-            net.backward(batch.x, batch.labels()).unwrap();
+            let labels = match values {
+                None => Labels::Classes(batch.labels()),
+                Some(values) => Labels::Values(values.as_ref().row_range(0, batch.labels().len()).unwrap()),
+            };
+            net.backward(batch.x, labels).unwrap();
             net.update(&mut optimizer).unwrap();
         }
     };
@@ -74,7 +78,23 @@ fn nothing_is_allocated_after_the_first_step() {
     assert!(allocations(|| drop(black_box(Box::new(1)))) > 0, "the counter counts");
     for isa in Isa::available() {
         let exec = Exec::sequential().with_isa(isa).unwrap();
-        assert_eq!(train(exec, 5), 0, "training on {isa}");
+        let plain = Mlp::<f32>::builder(40).dense(33, Activation::Relu).dense(20, Activation::Tanh);
+        assert_eq!(train(plain.clone().softmax(10), exec, None, 5), 0, "training on {isa}");
+        let all = Mlp::<f32>::builder(40).dense(33, Activation::Gelu).batch_norm().dropout(0.8);
+        let all = all.dense(20, Activation::Relu).batch_norm().dense(20, Activation::Silu).dropout(0.5);
+        let (values, column) = (Mat::zeros(32, 7), Mat::zeros(32, 1));
+        assert_eq!(
+            train(all.clone().softmax(10).penalty(Penalty::L2(0.1)), exec, None, 5),
+            0,
+            "with everything on {isa}"
+        );
+        assert_eq!(
+            train(all.clone().sigmoid(7).penalty(Penalty::L1(0.1)), exec, Some(&values), 5),
+            0,
+            "sigmoid on {isa}"
+        );
+        assert_eq!(train(all.linear(7), exec, Some(&values), 5), 0, "linear on {isa}");
+        assert_eq!(train(plain.sigmoid(1), exec, Some(&column), 5), 0, "logistic on {isa}");
         assert_eq!(gather(exec, 5), 0, "batches of bytes on {isa}");
 
         let (a, b) = (Mat::<f64>::zeros(140, 300), Mat::<f64>::zeros(300, 1024));

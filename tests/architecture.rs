@@ -103,7 +103,7 @@ fn no_file_is_long() {
 
 #[test]
 fn one_name_per_family() {
-    for family in ["gemm", "activation", "softmax", "reduce", "norm", "dropout", "optim"] {
+    for family in ["gemm", "activation", "softmax", "loss", "reduce", "norm", "dropout", "optim"] {
         for place in ["src", "tests", "benches"] {
             let path = root().join(place).join(family).with_extension("rs");
             assert!(path.exists(), "{} is missing", path.display());

@@ -144,6 +144,9 @@ fn fused_activations_equal_two_passes<T: Float>() {
                 exec.dropout_inplace(dropout, &mut y).unwrap();
                 exec.activation_dropout_inplace(activation, dropout, &mut fused).unwrap();
                 assert_eq!(y, fused, "{activation}");
+                fused.fill(T::CANARY);
+                exec.activation_dropout(activation, dropout, &z, &mut fused).unwrap();
+                assert_eq!(y, fused, "{activation} beside z");
 
                 let (mut dz, mut fused) = (dy.clone(), dy.clone());
                 exec.activation_grad_inplace(activation, &z, &mut dz).unwrap();
@@ -196,6 +199,8 @@ fn wrong_arguments_are_named<T: Float>() {
         assert_eq!(y, [T::ONE; 3], "nothing was touched");
     }
     assert_mentions(&exec.dropout(HALF, &[T::ONE; 4], &mut y).unwrap_err(), &["4", "3"]);
+    let error = exec.activation_dropout(Activation::Relu, HALF, &[T::ONE; 4], &mut y).unwrap_err();
+    assert_mentions(&error, &["activation_dropout: y", "4", "3"]);
     let error = exec.activation_dropout_grad_inplace(Activation::Relu, HALF, &[T::ONE; 4], &mut y).unwrap_err();
     assert_mentions(&error, &["dy", "4", "3"]);
 }

@@ -80,3 +80,16 @@ fn axpy_rounds_once_and_lengths_must_agree() {
         assert_eq!(error.to_string(), "exp: expected 3 elements, found 1");
     }
 }
+
+#[test]
+fn axpy_sign_adds_the_sign_alone() {
+    let x: Vec<f64> = [3.0, -1e-300, 0.0, -0.0, f64::INFINITY, f64::NAN].into_iter().cycle().take(77).collect();
+    for exec in sequential_execs() {
+        let mut y = vec![2.0; 77];
+        exec.axpy_sign(0.5, &x, &mut y).unwrap();
+        let expected = [2.5, 1.5, 2.0, 2.0, 2.5, 2.0].into_iter().cycle().take(77).collect::<Vec<_>>();
+        assert_eq!(y, expected, "{exec:?}");
+        let error = exec.axpy_sign(1.0, &[1.0; 3], &mut y).unwrap_err();
+        assert_eq!(error.to_string(), "axpy_sign: y: expected 3 elements, found 77");
+    }
+}

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Rng, sequential_execs};
-use roofline::nn::{Differentiable, GradientReport, Init, Mlp, Objective, Optimizer, Verdict, gradient_check};
+use roofline::nn::{
+    Differentiable, GradientReport, Init, Labels, Mlp, Objective, Optimizer, Output, Penalty, Verdict, gradient_check,
+};
 use roofline::{Activation, Error, Exec, Mat};
 use std::ops::Range;
 
@@ -53,6 +55,126 @@ fn every_network_is_great_at_initialisation_and_after_training() {
             }
         }
     }
+}
+
+/// One network of the matrix.
+#[derive(Clone, Copy, Debug)]
+struct Make {
+    activation: Activation,
+    batch_norm: bool,
+    keep_prob: Option<f64>,
+    penalty: Penalty,
+    output: Output,
+}
+
+impl Make {
+    fn all() -> Vec<Make> {
+        let mut all = Vec::new();
+        for activation in Activation::ALL {
+            for (batch_norm, keep_prob) in [(false, None), (true, None), (false, Some(0.75)), (true, Some(0.75))] {
+                for penalty in [Penalty::None, Penalty::L1(0.05), Penalty::L2(0.05)] {
+                    for output in [Output::Softmax, Output::Sigmoid, Output::Linear] {
+                        all.push(Make { activation, batch_norm, keep_prob, penalty, output });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// With biases that are not 0: where dropout takes all units that an example has, the next layer's Z are the biases, and 0 is
+    /// the kink of ReLU.
+    fn network(self, exec: Exec) -> Mlp<f64> {
+        let mut builder = Mlp::<f64>::builder(INPUTS);
+        for units in [7, 5] {
+            builder = builder.dense(units, self.activation);
+            builder = if self.batch_norm { builder.batch_norm() } else { builder };
+            builder = self.keep_prob.map_or(builder.clone(), |keep_prob| builder.dropout(keep_prob));
+        }
+        let builder = match self.output {
+            Output::Softmax => builder.softmax(CLASSES),
+            Output::Sigmoid => builder.sigmoid(CLASSES),
+            _ => builder.linear(CLASSES),
+        };
+        let mut net = builder.penalty(self.penalty).init(Init::He).seed(4).exec(exec).build().unwrap();
+        let mut values = Rng::new(13);
+        for tensor in net.tensors().into_iter().filter(|tensor| tensor.shape.len() == 1) {
+            net.parameters_mut()[tensor.range].iter_mut().for_each(|b| *b += 0.1 * values.value::<f64>());
+        }
+        net
+    }
+}
+
+/// With this seed, as above. After training, the mask is that of the last step; running statistics and steps are not the check's.
+#[test]
+fn every_combination_is_great_at_initialisation_and_after_training() {
+    let (x, classes) = batch(12);
+    let one_hot = Mat::from_fn(12, CLASSES, |i, j| f64::from(u8::from(classes[i] == j)));
+    for exec in sequential_execs() {
+        for make in Make::all() {
+            let labels =
+                if make.output == Output::Softmax { Labels::from(&classes) } else { Labels::from(one_hot.as_ref()) };
+            let mut net = make.network(exec);
+            let mut optimizer = Optimizer::adam(0.01);
+            for moment in ["at initialisation", "after training"] {
+                let before = (net.running_statistics(0).cloned(), net.steps());
+                let report = gradient_check(&mut net.objective(x.as_ref(), labels)).unwrap();
+                assert_eq!(report.verdict(), Verdict::Great, "{exec:?} {make:?} {moment}\n{report}");
+                assert_eq!((net.running_statistics(0).cloned(), net.steps()), before);
+                for _ in 0..10 {
+                    net.forward(x.as_ref()).unwrap();
+                    net.backward(x.as_ref(), labels).unwrap();
+                    net.update(&mut optimizer).unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// The cost and gradient of two networks: what a check sees where one of both forgets something.
+struct Mixed<'a>(Objective<'a, f64>, Objective<'a, f64>);
+
+impl Differentiable for Mixed<'_> {
+    fn layers(&self) -> Vec<(String, Range<usize>)> {
+        self.0.layers()
+    }
+    fn parameters_mut(&mut self) -> &mut [f64] {
+        self.0.parameters_mut()
+    }
+    fn cost(&mut self) -> Result<f64, Error> {
+        self.0.cost()
+    }
+    fn gradient(&mut self) -> Result<Vec<f64>, Error> {
+        self.1.gradient()
+    }
+}
+
+/// A gradient without the penalty, of another penalty, of other masks, or of another cost is wrong.
+#[test]
+fn a_forgotten_part_is_caught() {
+    let (x, classes) = batch(12);
+    let one_hot = Mat::from_fn(12, CLASSES, |i, j| f64::from(u8::from(classes[i] == j)));
+    let y = || Labels::from(one_hot.as_ref());
+    let (activation, keep_prob) = (Activation::Gelu, Some(0.75));
+    let whole = Make { activation, batch_norm: true, keep_prob, penalty: Penalty::L2(0.5), output: Output::Sigmoid };
+    let others = [
+        Make { penalty: Penalty::None, ..whole },
+        Make { penalty: Penalty::L1(0.5), ..whole },
+        Make { keep_prob: None, ..whole },
+        Make { output: Output::Linear, ..whole },
+        Make { activation: Activation::GeluTanh, ..whole },
+    ];
+    for make in others {
+        let (mut net, mut other) = (whole.network(Exec::sequential()), make.network(Exec::sequential()));
+        let mut mixed = Mixed(net.objective(x.as_ref(), y()), other.objective(x.as_ref(), y()));
+        let verdict = gradient_check(&mut mixed).unwrap().verdict();
+        let least = if make.activation == whole.activation { Verdict::Wrong } else { Verdict::Suspect };
+        assert!(verdict >= least, "{verdict} with the gradient of {make:?}");
+    }
+    let (mut net, mut other) = (whole.network(Exec::sequential()), whole.network(Exec::sequential()));
+    other.set_steps(1);
+    let mut mixed = Mixed(net.objective(x.as_ref(), y()), other.objective(x.as_ref(), y()));
+    assert_eq!(gradient_check(&mut mixed).unwrap().verdict(), Verdict::Wrong, "masks of another step");
 }
 
 /// What goes wrong with the gradient of a layer.
@@ -150,7 +272,7 @@ fn zero_gradients_agree_and_bad_ones_are_errors() {
 
 #[test]
 fn initial_weights_have_the_stated_variance() {
-    for (init, variance) in [(Init::He, 2.0 / 400.0), (Init::Xavier, 1.0 / 400.0)] {
+    for (init, variance) in [(Init::He, 2.0 / 400.0), (Init::Xavier, 1.0 / 400.0), (Init::Glorot, 2.0 / 700.0)] {
         let net = Mlp::<f64>::builder(400).softmax(300).init(init).seed(3).build().unwrap();
         let weights = &net.parameters()[..400 * 300];
         let found = weights.iter().map(|w| w * w).sum::<f64>() / weights.len() as f64;

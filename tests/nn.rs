@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Rng, fma_execs, sequential_execs};
-use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
-use roofline::{Activation, Error, Exec, Mat, MatRef};
+use roofline::nn::{Dataset, MiniBatches, Mlp, MlpBuilder, Optimizer, Penalty};
+use roofline::{Activation, Error, Exec, Mat, MatRef, RunningStatistics};
 
 /// Sums of a few dozen terms around 1 in f64.
 const TOLERANCE: f64 = 1e-13;
@@ -179,10 +179,6 @@ fn bad_input_is_refused() {
         "units of a layer is 0, it must be at least 1"
     );
     assert!(Mlp::<f32>::builder(usize::MAX).softmax(2).build().is_err());
-    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Silu] {
-        let error = Mlp::<f32>::builder(3).dense(4, activation).softmax(2).build().unwrap_err();
-        assert_eq!(error, Error::NoGradientFromOutput { activation });
-    }
     let x = || Mat::<f32>::zeros(2, 3);
     assert_eq!(
         text(Dataset::new(x(), vec![0, 5], 5).unwrap_err()),
@@ -211,6 +207,120 @@ fn bad_input_is_refused() {
     let before = net.parameters().to_vec();
     assert!(net.backward(x().as_ref(), &[0, 2]).is_err());
     assert_eq!(net.parameters(), before);
+}
+
+/// More examples than inference takes at once: each is what it is alone, and means are those of all.
+#[test]
+fn inference_in_parts_is_that_of_the_whole() {
+    let m = 600;
+    let mut values = Rng::new(63);
+    let x = Mat::from_fn(m, 4, |_, _| values.value::<f64>());
+    let labels: Vec<usize> = (0..m).map(|i| i % 3).collect();
+    let mut net = Mlp::<f64>::builder(4).dense(9, Activation::Silu).softmax(3).seed(5).build().unwrap();
+    net.forward(x.as_ref()).unwrap();
+    let cost = net.cost(&labels).unwrap();
+    assert!((net.loss(x.as_ref(), &labels).unwrap() - cost).abs() < TOLERANCE);
+    let y = net.predict(x.as_ref()).unwrap();
+    let row = |y: MatRef<'_, f64>, i: usize| [0, 1, 2].map(|j| y.get(i, j).unwrap());
+    let all: Vec<[f64; 3]> = (0..m).map(|i| row(y, i)).collect();
+    for (i, expected) in all.iter().enumerate() {
+        let alone = row(net.predict(x.as_ref().row_range(i, i + 1).unwrap()).unwrap(), 0);
+        assert!((alone.iter().sum::<f64>() - 1.0).abs() < TOLERANCE);
+        assert!(alone.iter().zip(expected).all(|(a, b)| (a - b).abs() < TOLERANCE), "{alone:?} not {expected:?}");
+    }
+    let most = |y: &[f64; 3]| (0..3).max_by(|&a, &b| y[a].total_cmp(&y[b])).unwrap();
+    let right = all.iter().zip(&labels).filter(|(y, label)| most(y) == **label).count();
+    let data = Dataset::new(x, labels, 3).unwrap();
+    assert_eq!(net.accuracy(&data).unwrap(), right as f64 / m as f64);
+}
+
+/// A change of a builder.
+type Change = fn(MlpBuilder<f32>) -> MlpBuilder<f32>;
+
+#[test]
+fn what_does_not_go_together_is_named_with_its_layer() {
+    const RELU: Activation = Activation::Relu;
+    let after_hidden = "layer 1 of the network: ";
+    let cases: [(Change, &str); 14] = [
+        (|b| b.batch_norm().softmax(2), "layer 0 of the network: batch_norm comes once, directly after a hidden layer"),
+        (|b| b.dropout(0.5).softmax(2), "layer 0 of the network: dropout comes once, after a hidden layer"),
+        (|b| b.softmax(2).dropout(0.5), "layer 1 of the network: dropout comes once, after a hidden layer"),
+        (|b| b.linear(2).batch_norm(), "layer 1 of the network: batch_norm comes once"),
+        (|b| b.dense(4, RELU).dropout(0.5).batch_norm().softmax(2), after_hidden),
+        (|b| b.dense(4, RELU).batch_norm().batch_norm().softmax(2), after_hidden),
+        (|b| b.dense(4, RELU).dropout(0.5).dropout(0.5).softmax(2), after_hidden),
+        (|b| b.dense(4, RELU), "layer 1 of the network: the last is softmax, sigmoid or linear"),
+        (|b| b.softmax(2).dense(3, RELU), "layer 1 of the network: nothing comes after the output layer"),
+        (|b| b.sigmoid(2).linear(3), "layer 1 of the network: nothing comes after the output layer"),
+        (|b| b.dense(4, RELU).dropout(0.0).softmax(2), "dropout: keep_prob is 0, it must be in [2^-16, 1]"),
+        (|b| b.dense(4, RELU).dropout(1.5).softmax(2), "dropout: keep_prob is 1.5"),
+        (|b| b.softmax(2).penalty(Penalty::L2(-1.0)), "penalty: lambda is -1, it must be in [0, inf)"),
+        (|b| b.softmax(2).penalty(Penalty::L1(f64::NAN)), "penalty: lambda is NaN"),
+    ];
+    for (change, message) in cases {
+        let text = change(Mlp::<f32>::builder(3)).build().unwrap_err().to_string();
+        assert!(text.starts_with(message), "`{text}` does not begin `{message}`");
+    }
+}
+
+#[test]
+fn labels_that_an_output_does_not_learn_are_refused() {
+    let x = Mat::<f32>::zeros(2, 3);
+    let run = |builder: MlpBuilder<f32>| {
+        let mut net = builder.build().unwrap();
+        net.forward(x.as_ref()).unwrap();
+        net
+    };
+    let text = |result: Result<f64, Error>| result.unwrap_err().to_string();
+    let (mut softmax, mut sigmoid) = (run(Mlp::builder(3).softmax(2)), run(Mlp::builder(3).sigmoid(2)));
+    let (mut one, mut linear) = (run(Mlp::builder(3).sigmoid(1)), run(Mlp::builder(3).linear(2)));
+    let wide = Mat::zeros(2, 3);
+    let message = "a sigmoid output learns a row of values an example, classes where it is one unit";
+    assert_eq!(text(sigmoid.backward(x.as_ref(), &[0, 1])), message);
+    assert_eq!(text(linear.cost(&[0, 1])), "a linear output learns a row of values an example, no classes");
+    assert_eq!(text(one.cost(&[0, 2])), "label 2 of example 1 is not below the number of classes, 2");
+    assert_eq!(text(one.cost(&[0])), "labels (one an example): expected 2 elements, found 1");
+    for net in [&mut softmax, &mut sigmoid, &mut linear] {
+        assert!(text(net.cost(wide.as_ref())).ends_with("expected 2×2, found 2×3"));
+        assert!(net.loss(x.as_ref(), wide.as_ref()).is_err());
+    }
+    let twos = Mat::from_fn(2, 2, |_, _| 2.0);
+    sigmoid.forward(x.as_ref()).unwrap();
+    assert_eq!(text(sigmoid.cost(twos.as_ref())), "sigmoid_cross_entropy: y is 2, it must be in [0, 1]");
+    assert_eq!(text(softmax.loss(x.as_ref(), &[0])), "labels (one an example): expected 2 elements, found 1");
+    let data = Dataset::new(x.clone(), vec![0, 1], 2).unwrap();
+    assert_eq!(text(linear.accuracy(&data)), "a linear output learns no choice of one class: see loss");
+    assert!(sigmoid.accuracy(&data).is_err() && softmax.accuracy(&data).is_ok() && one.accuracy(&data).is_ok());
+}
+
+/// Backward needs a forward pass of training before it; batch norm two examples and its own statistics.
+#[test]
+fn passes_out_of_order_and_wrong_statistics_are_refused() {
+    let x = Mat::<f64>::from_fn(4, 3, |i, j| (i * j) as f64);
+    let mut net = Mlp::<f64>::builder(3).dense(5, Activation::Elu).batch_norm().softmax(2).build().unwrap();
+    let labels = &[0, 1, 0, 1];
+    let text = |error: Error| error.to_string();
+    assert_eq!(text(net.cost(labels).unwrap_err()), "cost: outputs of a forward pass: expected 1×2, found 0×2");
+    assert!(net.predict(x.as_ref()).is_ok(), "before training, with means 0 and variances 1");
+    net.forward(x.as_ref()).unwrap();
+    net.predict(x.as_ref()).unwrap();
+    assert!(net.backward(x.as_ref(), labels).is_err(), "inference came between");
+    assert_eq!(net.steps(), 1);
+    let one = Mat::<f64>::zeros(1, 3);
+    assert_eq!(
+        text(net.forward(one.as_ref()).unwrap_err()),
+        "number of examples of a mini-batch with batch norm is 1, it must be at least 2"
+    );
+    assert_eq!(net.steps(), 1, "a step that was refused is none");
+    assert_eq!(net.predict(one.as_ref()).unwrap().rows(), 1);
+    let statistics = |units| RunningStatistics::new(units, 0.5).unwrap();
+    assert!(text(net.set_running_statistics(0, statistics(4)).unwrap_err()).contains("expected 5 elements, found 4"));
+    let message = "layer 2 of the network: there is no batch norm to set statistics of";
+    assert_eq!(text(net.set_running_statistics(1, statistics(2)).unwrap_err()), message);
+    assert!(net.set_running_statistics(7, statistics(2)).is_err());
+    let bad = RunningStatistics { beta: 1.0, ..statistics(5) };
+    assert!(text(net.set_running_statistics(0, bad).unwrap_err()).contains("beta is 1"));
+    net.set_running_statistics(0, statistics(5)).unwrap();
 }
 
 #[test]

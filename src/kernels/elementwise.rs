@@ -63,3 +63,18 @@ impl<T: Element> Lanewise<T, 2, 1> for Axpy<T> {
         [simd.fma(simd.splat(self.alpha), x, y)]
     }
 }
+
+/// y + alpha·sign x.
+#[derive(Clone, Copy)]
+pub(crate) struct AxpySign<T> {
+    pub(crate) alpha: T,
+}
+
+impl<T: Element> Lanewise<T, 2, 1> for AxpySign<T> {
+    #[inline(always)]
+    fn apply<S: Simd<T>>(self, simd: S, [x, y]: [S::V; 2]) -> [S::V; 1] {
+        let zero = simd.splat(T::ZERO);
+        let below = simd.select(simd.lt(x, zero), simd.splat(-self.alpha), zero);
+        [simd.add(y, simd.select(simd.lt(zero, x), simd.splat(self.alpha), below))]
+    }
+}

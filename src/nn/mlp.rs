@@ -1,210 +1,159 @@
-//! [`Mlp`]: dense layers with softmax on top, trained by forward, backward, update.
+//! [`Mlp`]: dense layers, trained by forward, backward, update.
+
+mod builder;
+mod layer;
+mod objective;
+mod output;
+mod penalty;
+mod state;
+
+pub use builder::MlpBuilder;
+pub use objective::Objective;
+pub use output::Output;
+pub use penalty::Penalty;
+pub use state::Tensor;
 
 use super::dataset::Dataset;
-use super::gradient_check::Differentiable;
-use super::init::Init;
+use super::labels::Labels;
 use super::optimizer::Optimizer;
-use crate::activation::Activation;
 use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
-use crate::gemm::Epilogue;
-use crate::matrix::{Mat, MatMut, MatRef};
-use core::marker::PhantomData;
-use core::ops::Range;
+use crate::matrix::{Mat, MatRef};
+use layer::{Layer, Pass, Trace, rows, rows_mut};
 
-/// Examples that [`Mlp::accuracy`] takes through the network at once.
+/// Examples that inference takes through the network at once.
 const EVALUATION_BATCH: usize = 256;
 
-/// The make of a network; [`Mlp::builder`] begins one.
-#[derive(Clone, Debug)]
-pub struct MlpBuilder<T> {
-    inputs: usize,
-    layers: Vec<(usize, Activation)>,
-    init: Option<Init>,
-    seed: u64,
-    exec: Exec,
-    element: PhantomData<T>,
-}
-
-impl<T: Element> MlpBuilder<T> {
-    /// A hidden layer of `units` units.
-    #[must_use]
-    pub fn dense(mut self, units: usize, activation: Activation) -> Self {
-        self.layers.push((units, activation));
-        self
-    }
-
-    /// The output layer: a probability for each of `classes` classes. It comes last.
-    #[must_use]
-    pub fn softmax(self, classes: usize) -> Self {
-        // The layer gives logits: softmax is taken together with the loss.
-        self.dense(classes, Activation::Identity)
-    }
-
-    /// One initialiser for all layers, instead of [`Init::for_activation`] for each.
-    #[must_use]
-    pub fn init(self, init: Init) -> Self {
-        Self { init: Some(init), ..self }
-    }
-
-    /// Seed of the initial weights; 0 unless set.
-    #[must_use]
-    pub fn seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
-    }
-
-    /// How the network runs.
-    #[must_use]
-    pub fn exec(self, exec: Exec) -> Self {
-        Self { exec, ..self }
-    }
-
-    /// The network, with its initial weights.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`] without layers, or for a layer or input without units; [`Error::NoGradientFromOutput`] for an
-    /// activation whose input the backward pass would need: it keeps outputs only.
-    pub fn build(self) -> Result<Mlp<T>, Error> {
-        if self.layers.is_empty() {
-            return Err(Error::OutOfRange { what: "number of layers", value: 0.0, allowed: "at least 1" });
-        }
-        let mut layers = Vec::with_capacity(self.layers.len());
-        let (mut inputs, mut end) = (self.inputs, 0);
-        for &(outputs, activation) in &self.layers {
-            if !activation.output_determines_gradient() {
-                return Err(Error::NoGradientFromOutput { activation });
-            }
-            if inputs == 0 || outputs == 0 {
-                return Err(Error::OutOfRange { what: "units of a layer", value: 0.0, allowed: "at least 1" });
-            }
-            let layer = Layer::new::<T>(inputs, outputs, activation, end)?;
-            (inputs, end) = (outputs, layer.bias.end.next_multiple_of(T::LANES));
-            layers.push(layer);
-        }
-        let mut parameters = Mat::zeros(1, end);
-        for (l, layer) in layers.iter().enumerate() {
-            let init = self.init.unwrap_or(Init::for_activation(layer.activation));
-            init.fill(&mut parameters.as_mut_slice()[layer.weights.clone()], layer.inputs, self.seed, l);
-        }
-        let buffers = layers.iter().map(|_| Mat::zeros(0, 0));
-        let (a, dz) = (buffers.clone().collect(), buffers.collect());
-        Ok(Mlp { gradients: Mat::zeros(1, end), parameters, a, dz, rows: 0, layers, exec: self.exec })
-    }
-}
-
-/// Where the parameters of a layer lie, each on a cache line of its own.
-#[derive(Clone, Debug)]
-struct Layer {
-    inputs: usize,
-    outputs: usize,
-    activation: Activation,
-    weights: Range<usize>,
-    bias: Range<usize>,
-}
-
-impl Layer {
-    fn new<T: Element>(inputs: usize, outputs: usize, activation: Activation, start: usize) -> Result<Self, Error> {
-        let overflow = Error::Overflow { rows: inputs, cols: outputs, row_stride: isize::MAX, col_stride: 1 };
-        let count = inputs.checked_mul(outputs).filter(|&count| count < isize::MAX as usize / 64).ok_or(overflow)?;
-        let bias = (start + count).next_multiple_of(T::LANES);
-        Ok(Self { inputs, outputs, activation, weights: start..start + count, bias: bias..bias + outputs })
-    }
-
-    fn w<'a, T: Element>(&self, parameters: &'a [T]) -> Result<MatRef<'a, T>, Error> {
-        MatRef::from_slice(&parameters[self.weights.clone()], self.inputs, self.outputs)
-    }
-}
-
-/// A multi-layer perceptron: dense layers with an activation each, softmax with cross-entropy on top.
+/// A multi-layer perceptron: dense layers with batch norm, an activation and dropout each, as they were asked for, and an output that
+/// belongs to its cost ([`Output`]).
 ///
-/// All parameters are one slice (W⁽¹⁾, b⁽¹⁾, W⁽²⁾, … each from a cache line on, zeros between), and so are all gradients:
-/// an optimizer passes over them once, and a gradient check sees the vector θ of the notes.
+/// All parameters are one slice (W⁽¹⁾, b⁽¹⁾ or γ⁽¹⁾ and β⁽¹⁾, W⁽²⁾, … each from a cache line on, zeros between; [`Mlp::tensors`] has
+/// the places), and so are all gradients: an optimizer passes over them once, and a gradient check sees the vector θ of the notes.
+///
+/// Training and inference differ: [`Mlp::forward`] normalises by the statistics of the batch and drops out, [`Mlp::predict`],
+/// [`Mlp::loss`] and [`Mlp::accuracy`] take the running statistics and every unit.
+///
+/// ```
+/// use roofline::nn::{Mlp, Optimizer};
+/// use roofline::{Activation, Mat};
+/// // The sine, from 64 points.
+/// let x = Mat::<f64>::from_fn(64, 1, |i, _| i as f64 / 10.0 - 3.2);
+/// let y = Mat::from_fn(64, 1, |i, _| x.as_slice()[i].sin());
+/// let mut net = Mlp::builder(1).dense(32, Activation::Silu).batch_norm().linear(1).seed(1).build()?;
+/// let mut optimizer = Optimizer::adam(0.02);
+/// for _ in 0..500 {
+///     net.forward(x.as_ref())?;
+///     net.backward(x.as_ref(), y.as_ref())?;
+///     net.update(&mut optimizer)?;
+/// }
+/// let half_pi = Mat::from_fn(1, 1, |_, _| std::f64::consts::FRAC_PI_2);
+/// let sine = net.predict(half_pi.as_ref())?.get(0, 0).unwrap();
+/// assert!((sine - 1.0).abs() < 0.1, "{sine}");
+/// # Ok::<(), roofline::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mlp<T> {
     layers: Vec<Layer>,
+    output: Output,
+    penalty: Penalty,
     parameters: Mat<T>,
     gradients: Mat<T>,
-    /// A⁽ˡ⁾ of each layer; logits in the last.
-    a: Vec<Mat<T>>,
-    /// dZ⁽ˡ⁾ of each layer.
-    dz: Vec<Mat<T>>,
-    /// Examples in the last forward pass.
+    /// What the last pass kept of each layer.
+    traces: Vec<Trace<T>>,
+    /// dU before the batch norm of a layer: one after the other uses it.
+    du: Mat<T>,
+    /// Classes as values.
+    space: Mat<T>,
+    /// Ŷ of the last [`Mlp::predict`], and most probable classes of an evaluation.
+    predictions: Mat<T>,
+    classes: Vec<usize>,
+    /// Examples in the last training pass; 0 after inference, which leaves nothing to go back through.
     rows: usize,
+    /// Training passes so far.
+    steps: u64,
     exec: Exec,
 }
 
 impl<T: Element> Mlp<T> {
     /// Begins a network with `inputs` = n⁽⁰⁾ inputs.
     pub fn builder(inputs: usize) -> MlpBuilder<T> {
-        MlpBuilder { inputs, layers: Vec::new(), init: None, seed: 0, exec: Exec::default(), element: PhantomData }
+        MlpBuilder::new(inputs)
     }
 
-    /// Forward: A⁽ˡ⁾ = g(A⁽ˡ⁻¹⁾·W⁽ˡ⁾ + b⁽ˡ⁾) for every layer, bias and activation in the epilogue of the product. Gives the
-    /// logits Z⁽ᴸ⁾, m × classes.
+    /// Forward, in training: A⁽ˡ⁾ = dropout(g(batch_norm(A⁽ˡ⁻¹⁾·W⁽ˡ⁾ + b⁽ˡ⁾))) for every layer, of which what the layer does not have
+    /// falls away. Gives the logits Z⁽ᴸ⁾, m × n⁽ᴸ⁾. It counts as a step: dropout takes new masks, the running statistics take in the
+    /// batch.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless `x` is m × n⁽⁰⁾.
+    /// [`Error::Shape`] unless `x` is m × n⁽⁰⁾; [`Error::OutOfRange`] for less than two examples where there is batch norm: one has no
+    /// variance.
     pub fn forward(&mut self, x: MatRef<'_, T>) -> Result<MatRef<'_, T>, Error> {
-        let m = x.rows();
-        self.check_inputs(x)?;
-        self.reserve(m);
-        for (l, layer) in self.layers.iter().enumerate() {
-            let (below, here) = self.a.split_at_mut(l);
-            let input = if l == 0 { x } else { rows(&below[l - 1], m)? };
-            let parameters = self.parameters.as_slice();
-            let (bias, activation) = (Some(&parameters[layer.bias.clone()]), layer.activation);
-            let epilogue = Epilogue { bias, activation, ..Epilogue::default() };
-            let output = rows_mut(&mut here[0], m)?;
-            self.exec.gemm_with(T::ONE, input, layer.w(parameters)?, T::ZERO, output, epilogue)?;
+        self.check_inputs(x, true)?;
+        self.steps += 1;
+        self.pass(x, Some(self.steps))?;
+        for (layer, trace) in self.layers.iter().zip(&mut self.traces) {
+            layer.update_running(trace, x.rows())?;
         }
-        self.rows = m;
-        rows(&self.a[self.layers.len() - 1], m)
+        rows(&self.traces[self.layers.len() - 1].a, x.rows())
     }
 
-    /// Backward: the mean cross-entropy of the last forward pass, and its gradients. With dZ⁽ᴸ⁾ = (Ŷ − Y)/m, for l = L … 1:
-    /// dW⁽ˡ⁾ = A⁽ˡ⁻¹⁾ᵀ·dZ⁽ˡ⁾, db⁽ˡ⁾ = column sums of dZ⁽ˡ⁾, dZ⁽ˡ⁻¹⁾ = dZ⁽ˡ⁾·W⁽ˡ⁾ᵀ ⊙ g′.
+    /// Backward: the cost of the last forward pass, and its gradients. With dZ⁽ᴸ⁾ = (Ŷ − Y)/m, for l = L … 1:
+    /// dW⁽ˡ⁾ = A⁽ˡ⁻¹⁾ᵀ·dZ⁽ˡ⁾ and the gradient of the penalty, db⁽ˡ⁾ = column sums of dZ⁽ˡ⁾, dA⁽ˡ⁻¹⁾ = dZ⁽ˡ⁾·W⁽ˡ⁾ᵀ, and dZ⁽ˡ⁻¹⁾ by the
+    /// gradients of dropout, activation and batch norm.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless `x` has the shape that [`Mlp::forward`] was given; [`Error::Length`], [`Error::Label`] of the
-    /// labels.
-    pub fn backward(&mut self, x: MatRef<'_, T>, labels: &[usize]) -> Result<f64, Error> {
+    /// [`Error::Shape`] unless `x` has the shape that [`Mlp::forward`] was given, after it or where inference came between; those of
+    /// [`Mlp::cost`].
+    pub fn backward<'y>(&mut self, x: MatRef<'_, T>, labels: impl Into<Labels<'y, T>>) -> Result<f64, Error>
+    where
+        T: 'y,
+    {
         let m = self.rows;
         if x.rows() != m {
             let (expected, found) = ((m, self.inputs()), (x.rows(), x.cols()));
             return Err(Error::Shape { what: "backward: x (as in the forward pass)", expected, found });
         }
-        self.check_inputs(x)?;
+        self.check_inputs(x, true)?;
         let cost = self.cost(labels)?;
+        let Self { exec, parameters, gradients, .. } = self;
+        let (exec, parameters, gradients) = (&*exec, parameters.as_slice(), gradients.as_mut_slice());
+        let pass = Pass { exec, parameters, step: Some(self.steps) };
         for (l, layer) in self.layers.iter().enumerate().rev() {
-            let (below, here) = self.dz.split_at_mut(l);
-            let dz = rows(&here[0], m)?;
-            let input = if l == 0 { x } else { rows(&self.a[l - 1], m)? };
-            let gradients = self.gradients.as_mut_slice();
-            let (dw, db) = gradients[..layer.bias.end].split_at_mut(layer.bias.start);
-            let dw = MatMut::from_slice(&mut dw[layer.weights.clone()], layer.inputs, layer.outputs)?;
-            self.exec.gemm_column_sums(T::ONE, input.t(), dz, T::ZERO, dw, db)?;
+            let (below, here) = self.traces.split_at_mut(l);
+            let dz = &here[0].dz;
+            let input = if l == 0 { x } else { rows(&below[l - 1].a, m)? };
+            layer.weight_gradients(exec, input, dz, gradients)?;
+            let weights = layer.weights.clone();
+            self.penalty.add_gradient(exec, &parameters[weights.clone()], m, &mut gradients[weights])?;
             if l > 0 {
-                let gradient = Some((self.layers[l - 1].activation, rows(&self.a[l - 1], m)?));
-                let epilogue = Epilogue { gradient, ..Epilogue::default() };
-                let (w, da) = (layer.w(self.parameters.as_slice())?, rows_mut(&mut below[l - 1], m)?);
-                self.exec.gemm_with(T::ONE, dz, w.t(), T::ZERO, da, epilogue)?;
+                let above = (rows(dz, m)?, layer.w(parameters)?);
+                self.layers[l - 1].backward(pass, above, &mut below[l - 1], &mut self.du, gradients)?;
             }
         }
         Ok(cost)
     }
 
-    /// J = (1/m)·Σ −ln ŷ(label), the mean cross-entropy of the last forward pass.
+    /// J of the last forward pass: the mean of what [`Output`] says, and the [`Penalty`].
     ///
     /// # Errors
-    /// [`Error::Shape`] before the first forward pass; [`Error::Length`], [`Error::Label`] of the labels.
-    pub fn cost(&mut self, labels: &[usize]) -> Result<f64, Error> {
-        let last = self.layers.len() - 1;
-        self.exec.softmax_cross_entropy(
-            rows(&self.a[last], self.rows)?,
-            labels,
-            rows_mut(&mut self.dz[last], self.rows)?,
-        )
+    /// [`Error::Shape`] before the first forward pass and after inference; [`Error::Labels`] for labels that the output does not learn;
+    /// [`Error::Length`], [`Error::Label`], [`Error::Shape`], [`Error::OutOfRange`] of the labels.
+    pub fn cost<'y>(&mut self, labels: impl Into<Labels<'y, T>>) -> Result<f64, Error>
+    where
+        T: 'y,
+    {
+        let m = self.rows;
+        if m == 0 {
+            let (expected, found) = ((1, self.outputs()), (0, self.outputs()));
+            return Err(Error::Shape { what: "cost: outputs of a forward pass", expected, found });
+        }
+        let mut cost = self.cost_of_rows(m, labels.into())?;
+        for layer in &self.layers {
+            let w = &self.parameters.as_slice()[layer.weights.clone()];
+            cost += self.penalty.cost(&self.exec, w, m)?;
+        }
+        Ok(cost)
     }
 
     /// Update: one pass of the optimizer over all parameters.
@@ -215,23 +164,88 @@ impl<T: Element> Mlp<T> {
         optimizer.step(&self.exec, self.parameters.as_mut_slice(), self.gradients.as_slice())
     }
 
-    /// Share of the examples whose most probable class is their label. Of equal logits the first counts.
+    /// Ŷ, m × n⁽ᴸ⁾: probabilities or values, in inference: with the running statistics (means 0 and variances 1 before the first
+    /// training pass), and without dropout.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless the data have n⁽⁰⁾ inputs.
+    /// [`Error::Shape`] unless `x` is m × n⁽⁰⁾.
+    pub fn predict(&mut self, x: MatRef<'_, T>) -> Result<MatRef<'_, T>, Error> {
+        self.check_inputs(x, false)?;
+        let (m, n) = (x.rows(), self.outputs());
+        if self.predictions.rows() < m {
+            self.predictions = Mat::zeros(m, n);
+        }
+        for first in (0..m).step_by(EVALUATION_BATCH) {
+            let end = m.min(first + EVALUATION_BATCH);
+            self.infer(x.row_range(first, end)?)?;
+            let z = &self.traces[self.layers.len() - 1].a.as_slice()[..(end - first) * n];
+            self.output.values(&self.exec, z, &mut self.predictions.as_mut_slice()[first * n..end * n], n)?;
+        }
+        rows(&self.predictions, m)
+    }
+
+    /// (1/m)·Σ L(ŷ, y) in inference, without the penalty: the cost on a development set.
+    ///
+    /// # Errors
+    /// Those of [`Mlp::predict`] and, of the labels, of [`Mlp::cost`]; [`Error::OutOfRange`] without examples.
+    pub fn loss<'y>(&mut self, x: MatRef<'_, T>, labels: impl Into<Labels<'y, T>>) -> Result<f64, Error>
+    where
+        T: 'y,
+    {
+        let (labels, m) = (labels.into(), x.rows());
+        if labels.len() != m {
+            return Err(Error::Length { what: "labels (one an example)", expected: m, found: labels.len() });
+        }
+        if m == 0 {
+            return Err(Error::OutOfRange { what: "number of examples", value: 0.0, allowed: "at least 1" });
+        }
+        let mut sum = 0.0;
+        for first in (0..m).step_by(EVALUATION_BATCH) {
+            let end = m.min(first + EVALUATION_BATCH);
+            self.infer(x.row_range(first, end)?)?;
+            let part = match labels {
+                Labels::Classes(classes) => Labels::Classes(&classes[first..end]),
+                Labels::Values(values) => Labels::Values(values.row_range(first, end)?),
+            };
+            sum += self.cost_of_rows(end - first, part)? * (end - first) as f64;
+        }
+        Ok(sum / m as f64)
+    }
+
+    /// Share of the examples whose most probable class is their label, in inference. Of equal logits the first counts; one sigmoid
+    /// output says class 1 above ½.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless the data have n⁽⁰⁾ inputs; [`Error::Labels`] for an output that does not choose a class.
     pub fn accuracy(&mut self, data: &Dataset<T>) -> Result<f64, Error> {
+        let n = self.outputs();
+        match self.output {
+            Output::Softmax => {}
+            Output::Sigmoid if n == 1 => {}
+            other => return Err(Error::Labels { output: other.name(), learns: "no choice of one class: see loss" }),
+        }
         let mut correct = 0;
         for first in (0..data.len()).step_by(EVALUATION_BATCH) {
             let end = (first + EVALUATION_BATCH).min(data.len());
-            let logits = self.forward(data.x().row_range(first, end)?)?;
-            correct += (first..end).filter(|&i| argmax(logits, i - first) == data.labels()[i]).count();
+            self.infer(data.x().row_range(first, end)?)?;
+            self.classes.resize(end - first, 0);
+            let logits = rows(&self.traces[self.layers.len() - 1].a, end - first)?;
+            if self.output == Output::Softmax {
+                self.exec.argmax_rows(logits, &mut self.classes)?;
+            } else {
+                let one = |i| logits.get(i, 0).is_some_and(|z| z > T::ZERO);
+                self.classes.iter_mut().enumerate().for_each(|(i, class)| *class = usize::from(one(i)));
+            }
+            correct += self.classes.iter().zip(&data.labels()[first..end]).filter(|(a, b)| a == b).count();
         }
         Ok(correct as f64 / data.len() as f64)
     }
 
-    /// The cost on one batch as a function of the parameters, for [`gradient_check`](super::gradient_check).
-    pub fn objective<'a>(&'a mut self, x: MatRef<'a, T>, labels: &'a [usize]) -> Objective<'a, T> {
-        Objective { net: self, x, labels }
+    /// The cost on one batch as a function of the parameters, for [`gradient_check`](super::gradient_check): with the penalty, with
+    /// batch norm by the statistics of the batch, and with the masks of dropout held as they were in the last step. Running statistics
+    /// and steps stay as they are.
+    pub fn objective<'a>(&'a mut self, x: MatRef<'a, T>, labels: impl Into<Labels<'a, T>>) -> Objective<'a, T> {
+        Objective { net: self, x, labels: labels.into() }
     }
 
     /// All parameters θ.
@@ -249,77 +263,52 @@ impl<T: Element> Mlp<T> {
         self.gradients.as_slice()
     }
 
-    /// Number of inputs, n⁽⁰⁾.
-    pub fn inputs(&self) -> usize {
-        self.layers[0].inputs
-    }
-
-    /// Floating-point operations of the matrix products of one training step, for each example: 2·n⁽ˡ⁻¹⁾·n⁽ˡ⁾ forward, as
-    /// much for dW, and as much for dX but in the first layer.
-    pub fn step_flops(&self) -> usize {
-        let products: usize = self.layers.iter().map(|layer| layer.weights.len()).sum();
-        6 * products - 2 * self.layers[0].weights.len()
-    }
-
-    fn check_inputs(&self, x: MatRef<'_, T>) -> Result<(), Error> {
-        if x.cols() == self.inputs() {
-            return Ok(());
+    fn check_inputs(&self, x: MatRef<'_, T>, is_training: bool) -> Result<(), Error> {
+        if x.cols() != self.inputs() {
+            let (expected, found) = ((x.rows(), self.inputs()), (x.rows(), x.cols()));
+            return Err(Error::Shape { what: "network input (examples × inputs)", expected, found });
         }
-        let (expected, found) = ((x.rows(), self.inputs()), (x.rows(), x.cols()));
-        Err(Error::Shape { what: "network input (examples × inputs)", expected, found })
+        if is_training && x.rows() < 2 && self.layers.iter().any(|layer| layer.gamma.is_some()) {
+            let what = "number of examples of a mini-batch with batch norm";
+            return Err(Error::OutOfRange { what, value: x.rows() as f64, allowed: "at least 2" });
+        }
+        Ok(())
+    }
+
+    /// Takes `x` through all layers: in step `step` of training, or in inference.
+    fn pass(&mut self, x: MatRef<'_, T>, step: Option<u64>) -> Result<(), Error> {
+        let m = x.rows();
+        self.reserve(m);
+        self.rows = 0;
+        let pass = Pass { exec: &self.exec, parameters: self.parameters.as_slice(), step };
+        for (l, layer) in self.layers.iter().enumerate() {
+            let (below, here) = self.traces.split_at_mut(l);
+            let input = if l == 0 { x } else { rows(&below[l - 1].a, m)? };
+            layer.forward(pass, input, &mut here[0])?;
+        }
+        self.rows = if step.is_some() { m } else { 0 };
+        Ok(())
+    }
+
+    fn infer(&mut self, x: MatRef<'_, T>) -> Result<(), Error> {
+        self.check_inputs(x, false)?;
+        self.traces.iter_mut().filter_map(|trace| trace.norm.as_mut()).try_for_each(layer::Norm::fix)?;
+        self.pass(x, None)
+    }
+
+    /// J without a penalty, of the logits of a pass of `m` examples.
+    fn cost_of_rows(&mut self, m: usize, labels: Labels<'_, T>) -> Result<f64, Error> {
+        let Trace { a, dz, .. } = &mut self.traces[self.layers.len() - 1];
+        self.output.cost(&self.exec, rows(a, m)?, labels, rows_mut(dz, m)?, &mut self.space)
     }
 
     /// Makes room for `m` examples; allocates only where no batch was as large.
     fn reserve(&mut self, m: usize) {
-        for (l, layer) in self.layers.iter().enumerate() {
-            if self.a[l].rows() < m {
-                self.a[l] = Mat::zeros(m, layer.outputs);
-                self.dz[l] = Mat::zeros(m, layer.outputs);
+        for (layer, trace) in self.layers.iter().zip(&mut self.traces) {
+            trace.reserve(layer, m);
+            if layer.gamma.is_some() && self.du.as_slice().len() < m * layer.outputs {
+                self.du = Mat::zeros(1, m * layer.outputs);
             }
         }
-    }
-}
-
-fn rows<T: Element>(mat: &Mat<T>, m: usize) -> Result<MatRef<'_, T>, Error> {
-    mat.as_ref().row_range(0, m)
-}
-
-fn rows_mut<T: Element>(mat: &mut Mat<T>, m: usize) -> Result<MatMut<'_, T>, Error> {
-    mat.as_mut().row_range(0, m)
-}
-
-fn argmax<T: Element>(logits: MatRef<'_, T>, i: usize) -> usize {
-    (1..logits.cols()).fold(0, |best, j| if logits.get(i, j) > logits.get(i, best) { j } else { best })
-}
-
-/// The cost of a network on one batch: what a gradient check perturbs. See [`Mlp::objective`].
-pub struct Objective<'a, T> {
-    net: &'a mut Mlp<T>,
-    x: MatRef<'a, T>,
-    labels: &'a [usize],
-}
-
-impl Differentiable for Objective<'_, f64> {
-    fn layers(&self) -> Vec<(String, Range<usize>)> {
-        let name = |l: usize, layer: &Layer| {
-            format!("{}: dense {}→{} {:?}", l + 1, layer.inputs, layer.outputs, layer.activation).to_lowercase()
-        };
-        let range = |layer: &Layer| layer.weights.start..layer.bias.end;
-        self.net.layers.iter().enumerate().map(|(l, layer)| (name(l, layer), range(layer))).collect()
-    }
-
-    fn parameters_mut(&mut self) -> &mut [f64] {
-        self.net.parameters_mut()
-    }
-
-    fn cost(&mut self) -> Result<f64, Error> {
-        self.net.forward(self.x)?;
-        self.net.cost(self.labels)
-    }
-
-    fn gradient(&mut self) -> Result<Vec<f64>, Error> {
-        self.net.forward(self.x)?;
-        self.net.backward(self.x, self.labels)?;
-        Ok(self.net.gradients().to_vec())
     }
 }

@@ -10,7 +10,8 @@
 //! | X = A⁽⁰⁾ | m × n⁽⁰⁾ | inputs |
 //! | W⁽ˡ⁾, b⁽ˡ⁾ | n⁽ˡ⁻¹⁾ × n⁽ˡ⁾, n⁽ˡ⁾ | parameters of layer l |
 //! | Z⁽ˡ⁾ = A⁽ˡ⁻¹⁾·W⁽ˡ⁾ + b⁽ˡ⁾ | m × n⁽ˡ⁾ | |
-//! | A⁽ˡ⁾ = g⁽ˡ⁾(Z⁽ˡ⁾) | m × n⁽ˡ⁾ | activations; the last layer's are softmax probabilities |
+//! | γ⁽ˡ⁾, β⁽ˡ⁾ | n⁽ˡ⁾ | of batch norm, in place of b⁽ˡ⁾ |
+//! | A⁽ˡ⁾ = g⁽ˡ⁾(Z⁽ˡ⁾) | m × n⁽ˡ⁾ | activations; of the last layer Ŷ, probabilities or values |
 //!
 //! A training step is three verbs:
 //!
@@ -57,21 +58,19 @@ mod random;
 mod regime;
 mod rule;
 mod schedule;
+mod split;
 mod text;
 pub mod tuner;
 
 pub use average::ExponentialAverage;
-pub use batches::{Batch, Dataset, MiniBatches};
-pub use diagnosis::{Diagnosis, Finding};
-mod split;
-
 pub use batches::{Batch, MiniBatches, Source};
 pub use dataset::Dataset;
+pub use diagnosis::{Diagnosis, Finding};
 pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gradient_check};
 pub use image_set::ImageSet;
 pub use init::Init;
 pub use labels::Labels;
-pub use mlp::{Mlp, MlpBuilder, Objective};
+pub use mlp::{Mlp, MlpBuilder, Objective, Output, Penalty, Tensor};
 pub use normalization::Normalization;
 pub use optimizer::Optimizer;
 pub use regime::Regime;
