@@ -110,8 +110,8 @@ impl GemmPlan {
     /// The plan for a product that is turned already.
     fn oriented<T: Element>(p: &Product<T>, path: GemmPath, registers: usize) -> Self {
         let vectors = p.n.div_ceil(T::LANES);
-        let tile =
-            if p.k <= SHORT_CHAIN { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
+        let is_short = p.k <= SHORT_CHAIN && registers > NARROW_REGISTERS;
+        let tile = if is_short { short_tile(p.m, vectors, registers) } else { tile_for(p.m, vectors, registers) };
         let is_dot = path == GemmPath::Dots;
         let is_outer = !is_dot && outer::fits(p) && !streams_c(p);
         let plain = Self::plain(p, if is_outer { GemmPath::Outer } else { path }, tile);
@@ -254,6 +254,8 @@ const STREAM_BYTES: usize = 16 << 20;
 /// Steps of k up to which a tile does little but write C: then half of the accumulators is better, for the next tile can
 /// begin while this one ends, and 4×4 the best shape of eleven (against 6×4: 1.1 to 1.5 times, against 8×2: 1.0 to 1.1).
 const SHORT_CHAIN: usize = 16;
+/// Registers up to which half of the accumulators is too few all the same: 2×2 on AVX2.
+const NARROW_REGISTERS: usize = 8;
 /// Rows of the widest tiles: with 8, rows that lie a multiple of 4 KiB apart would fill all ways of their set in L1.
 const WIDE_TILE_ROWS: usize = 6;
 
