@@ -1,30 +1,39 @@
-"""Vector kernels of PyTorch on one thread, nanoseconds an element: beside `cargo bench --bench activation|softmax|norm|optim`.
+"""PyTorch beside our benches: vector kernels on one thread, in nanoseconds an element, and the training step of 784-256-128-10,
+ReLU, Adam, float32, on one thread and on all, in samples/s.
 
     python3 -m venv venv && venv/bin/pip install torch==2.15.0
-    venv/bin/python benches/peers/pytorch.py
+    venv/bin/python benches/peers/pytorch.py functions rows optimizers    # cargo bench --bench activation|softmax|norm|optim
+    venv/bin/python benches/peers/pytorch.py train_step                   # cargo bench --bench train_step
+
+Without a name all parts run. `--threads N` is the number for "all threads", the cores of this machine unless set.
 """
 
+import argparse
 import time
 
 import torch
 import torch.nn.functional as F
 
-torch.set_num_threads(1)
+BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096]
 
 
-def measure(name, elements, run):
-    """The median over 15 turns of about 2 ms."""
+def median(run, turn=2e-3):
+    """Seconds of one call: the median over 15 turns of about `turn` seconds."""
     run()
     start = time.perf_counter()
     run()
-    calls = max(1, int(2e-3 / (time.perf_counter() - start)))
+    calls = max(1, int(turn / (time.perf_counter() - start)))
     turns = []
     for _ in range(15):
         start = time.perf_counter()
         for _ in range(calls):
             run()
         turns.append((time.perf_counter() - start) / calls)
-    print(f"{name:28} {sorted(turns)[7] / elements * 1e9:7.3f} ns/element")
+    return sorted(turns)[7]
+
+
+def measure(name, elements, run):
+    print(f"{name:28} {median(run) / elements * 1e9:7.3f} ns/element")
 
 
 def functions(size=65536):
@@ -73,7 +82,40 @@ def optimizers():
             measure(f"{name} {size}", size, optimizer.step)
 
 
+def training(batch):
+    """A step as a user writes it, with the fused form of Adam, which is the fastest."""
+    layers = [torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 128), torch.nn.ReLU()]
+    net = torch.nn.Sequential(*layers, torch.nn.Linear(128, 10))
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True)
+    x, labels = 2 * torch.rand(batch, 784) - 1, torch.arange(batch) % 10
+
+    def step():
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def train_step():
+    for batch in BATCHES:
+        print(f"batch {batch:5}", end="")
+        for name, threads in [("one thread", 1), (f"{all_threads} threads", all_threads)]:
+            torch.set_num_threads(threads)
+            print(f"   {name} {batch / median(training(batch), 2e-2):9.0f} samples/s", end="")
+        print()
+    torch.set_num_threads(1)
+
+
+PARTS = {part.__name__: part for part in [functions, rows, optimizers, train_step]}
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+arguments = parser.parse_args()
+if unknown := set(arguments.parts) - set(PARTS):
+    parser.error(f"no part is called {', '.join(sorted(unknown))}: {', '.join(PARTS)}")
+all_threads = arguments.threads
+torch.set_num_threads(1)
 print(f"PyTorch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
-functions()
-rows()
-optimizers()
+for part in arguments.parts or PARTS:
+    PARTS[part]()
