@@ -6,8 +6,8 @@ mod files;
 use files::ImageFile;
 use proptest::prelude::*;
 use roofline::nn::idx::{ImagesRef, parse_images};
-use roofline::nn::{Batch, Dataset, ImageSet, Labels, MiniBatches, Normalization, Source};
-use roofline::{Element, Error, Exec, Mat, MatRef};
+use roofline::nn::{Batch, Dataset, ImageSet, Labels, MiniBatches, Mlp, Normalization, Source};
+use roofline::{Activation, Element, Error, Exec, Mat, MatRef};
 
 /// Rows 0 … m of one column that is the row, so that a part tells which rows it has.
 fn numbered(labels: Vec<usize>, classes: usize) -> Dataset<f64> {
@@ -340,4 +340,25 @@ fn an_epoch_resumes_at_any_batch() {
             assert!(matches!(batches.seek(beyond), Err(Error::OutOfRange { .. })));
         }
     }
+}
+
+#[test]
+fn accuracy_takes_images_as_bytes_and_refuses_values() {
+    let pixels: Vec<u8> = (0..300 * 4_u32).map(|i| (i * 37 % 251) as u8).collect();
+    let header = [0x803_u32, 300, 2, 2].map(u32::to_be_bytes).concat();
+    let bytes = [header, pixels].concat();
+    let labels: Vec<u8> = (0..300_u32).map(|i| (i * i % 3) as u8).collect();
+    let images = ImageSet::<f32>::new(parse_images(&bytes).unwrap(), &labels, 3, 255).unwrap();
+    let mut net = Mlp::<f32>::builder(4).dense(5, Activation::Tanh).softmax(3).seed(2).build().unwrap();
+    let accuracy = net.accuracy(&images).unwrap();
+    assert_eq!(accuracy, net.accuracy(&images.to_dataset()).unwrap());
+    let right = (0..300).filter(|&i| {
+        let y = net.predict(images.to_dataset().x().row_range(i, i + 1).unwrap()).unwrap();
+        (0..3).all(|j| y.get(0, j) <= y.get(0, usize::from(labels[i])))
+    });
+    assert_eq!(accuracy, right.count() as f64 / 300.0);
+
+    let values = Dataset::with_values(Mat::<f32>::zeros(3, 4), Mat::zeros(3, 3)).unwrap();
+    let error = net.accuracy(&values).unwrap_err().to_string();
+    assert!(error.contains("values have no accuracy"), "{error}");
 }

@@ -13,7 +13,7 @@ pub use output::Output;
 pub use penalty::Penalty;
 pub use state::Tensor;
 
-use super::dataset::Dataset;
+use super::batches::{MiniBatches, Source};
 use super::labels::Labels;
 use super::optimizer::Optimizer;
 use crate::element::Element;
@@ -213,32 +213,38 @@ impl<T: Element> Mlp<T> {
     }
 
     /// Share of the examples whose most probable class is their label, in inference. Of equal logits the first counts; one sigmoid
-    /// output says class 1 above ½.
+    /// output says class 1 above ½. Of an [`ImageSet`](super::ImageSet) some images at a time are in memory.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless the data have n⁽⁰⁾ inputs; [`Error::Labels`] for an output that does not choose a class.
-    pub fn accuracy(&mut self, data: &Dataset<T>) -> Result<f64, Error> {
-        let n = self.outputs();
-        match self.output {
-            Output::Softmax => {}
-            Output::Sigmoid if n == 1 => {}
-            other => return Err(Error::Labels { output: other.name(), learns: "no choice of one class: see loss" }),
+    /// [`Error::Shape`] unless the data have n⁽⁰⁾ inputs; [`Error::Labels`] for an output that does not choose a class, or data with
+    /// values instead of classes.
+    pub fn accuracy<'d>(&mut self, data: impl Into<Source<'d, T>>) -> Result<f64, Error>
+    where
+        T: 'd,
+    {
+        let output = self.output.name();
+        if !(self.output == Output::Softmax || self.output == Output::Sigmoid && self.outputs() == 1) {
+            return Err(Error::Labels { output, learns: "no choice of one class: see loss" });
         }
-        let mut correct = 0;
-        for first in (0..data.len()).step_by(EVALUATION_BATCH) {
-            let end = (first + EVALUATION_BATCH).min(data.len());
-            self.infer(data.x().row_range(first, end)?)?;
-            self.classes.resize(end - first, 0);
-            let logits = rows(&self.traces[self.layers.len() - 1].a, end - first)?;
+        let mut batches = MiniBatches::new(data, EVALUATION_BATCH)?;
+        let (mut correct, mut count) = (0, 0);
+        while let Some(batch) = batches.next_batch() {
+            let Labels::Classes(labels) = batch.y else {
+                return Err(Error::Labels { output, learns: "classes; values have no accuracy" });
+            };
+            self.infer(batch.x)?;
+            self.classes.resize(labels.len(), 0);
+            let logits = rows(&self.traces[self.layers.len() - 1].a, labels.len())?;
             if self.output == Output::Softmax {
                 self.exec.argmax_rows(logits, &mut self.classes)?;
             } else {
                 let one = |i| logits.get(i, 0).is_some_and(|z| z > T::ZERO);
                 self.classes.iter_mut().enumerate().for_each(|(i, class)| *class = usize::from(one(i)));
             }
-            correct += self.classes.iter().zip(&data.labels()[first..end]).filter(|(a, b)| a == b).count();
+            correct += self.classes.iter().zip(labels).filter(|(a, b)| a == b).count();
+            count += labels.len();
         }
-        Ok(correct as f64 / data.len() as f64)
+        Ok(correct as f64 / count as f64)
     }
 
     /// The cost on one batch as a function of the parameters, for [`gradient_check`](super::gradient_check): with the penalty, with
