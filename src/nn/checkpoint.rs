@@ -54,6 +54,7 @@ use crate::exec::Exec;
 use crate::norm::RunningStatistics;
 use description::Description;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use tensors::{Part, Tensors};
 
@@ -298,26 +299,15 @@ impl<T: Element> Checkpoint<T> {
         file.check(&expected(&tensors, &architecture, &description))?;
 
         // Everything is there and as large as it should be.
-        let read_all = |prefix: &str| {
-            let mut to = vec![T::ZERO; len];
-            for Tensor { name, range, .. } in &tensors {
-                file.read(&format!("{prefix}{name}"), &mut to[range.clone()]);
-            }
-            to
-        };
-        let read = |name: &str, len: usize| {
-            let mut to = vec![T::ZERO; len];
-            file.read(name, &mut to);
-            to
-        };
         for (l, (running, layer)) in running.iter_mut().zip(&architecture.hidden).enumerate() {
             if let Some(running) = running {
-                running.mean = read(&format!("layers.{l}.running_mean"), layer.units);
-                running.variance = read(&format!("layers.{l}.running_variance"), layer.units);
+                running.mean = file.read(&format!("layers.{l}.running_mean"), layer.units);
+                running.variance = file.read(&format!("layers.{l}.running_variance"), layer.units);
             }
         }
-        let moments: Vec<_> = description.moments().iter().map(|m| read_all(&format!("optimizer.{m}."))).collect();
-        let statistic = |name: &str| read(&format!("normalization.{name}"), architecture.inputs);
+        let moments = description.moments().iter();
+        let moments: Vec<_> = moments.map(|m| file.read_all(&format!("optimizer.{m}."), &tensors, len)).collect();
+        let statistic = |name: &str| file.read(&format!("normalization.{name}"), architecture.inputs);
         let normalization =
             description.has_normalization().then(|| Normalization::new(statistic("mean"), statistic("variance")));
         let mut checkpoint = Self {
@@ -328,7 +318,7 @@ impl<T: Element> Checkpoint<T> {
             average: None,
             configuration: BTreeMap::new(),
             steps: description.steps(),
-            parameters: read_all(""),
+            parameters: file.read_all("", &tensors, len),
             optimizer: description.optimizer(&moments)?,
             running,
             tensors,
@@ -378,6 +368,17 @@ impl<T: Element> Checkpoint<T> {
             optimizer.rule().check()?;
         }
         self.plan.map_or(Ok(()), |plan| Ok(plan.schedule.check()?))
+    }
+}
+
+/// Without the numbers.
+impl<T> fmt::Debug for Checkpoint<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { architecture, steps, plan, position, .. } = self;
+        let network = format_args!("{architecture}");
+        let mut fields = f.debug_struct("Checkpoint");
+        fields.field("network", &network).field("steps", steps).field("plan", plan).field("position", position);
+        fields.finish_non_exhaustive()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::CheckpointError;
 use crate::element::Element;
+use crate::nn::mlp::Tensor;
 use core::marker::PhantomData;
 use safetensors::tensor::{Metadata, TensorInfo, View};
 use safetensors::{Dtype, serialize};
@@ -142,8 +143,23 @@ impl<'a, T: Element> Tensors<'a, T> {
         }
     }
 
-    /// Copies a tensor of which [`Tensors::check`] knows that it is there and as large.
-    pub(super) fn read(&self, name: &str, to: &mut [T]) {
+    /// A tensor of which [`Tensors::check`] knows that it is there and has so many elements.
+    pub(super) fn read(&self, name: &str, len: usize) -> Vec<T> {
+        let mut values = vec![T::ZERO; len];
+        self.copy(name, &mut values);
+        values
+    }
+
+    /// The tensors of the network whose names begin with `prefix`, in their places among `len` numbers.
+    pub(super) fn read_all(&self, prefix: &str, tensors: &[Tensor], len: usize) -> Vec<T> {
+        let mut values = vec![T::ZERO; len];
+        for Tensor { name, range, .. } in tensors {
+            self.copy(&format!("{prefix}{name}"), &mut values[range.clone()]);
+        }
+        values
+    }
+
+    fn copy(&self, name: &str, to: &mut [T]) {
         let Some((from, end)) = self.metadata.info(name).map(|info| info.data_offsets) else { return };
         let bytes = &self.data[from..end];
         if dtype::<T>() == Dtype::F32 {
