@@ -4,6 +4,8 @@
 mod files;
 #[path = "checkpoint/hostile.rs"]
 mod hostile;
+#[path = "checkpoint/memory.rs"]
+mod memory;
 #[path = "checkpoint/python.rs"]
 mod python;
 #[path = "checkpoint/resume.rs"]

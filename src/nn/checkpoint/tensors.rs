@@ -6,7 +6,10 @@ use crate::nn::mlp::Tensor;
 use core::marker::PhantomData;
 use safetensors::tensor::{Metadata, TensorInfo, View};
 use safetensors::{Dtype, serialize};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 
 /// Bytes of the length of the header, and the one that every header begins with.
 pub(super) const START: usize = 9;
@@ -91,6 +94,34 @@ pub(super) fn check_start(start: &[u8], len: u64) -> Result<(), CheckpointError>
     }
 }
 
+/// The header as it stands.
+struct Header(Option<BTreeMap<String, String>>, Vec<(String, TensorInfo)>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Header(None, Vec::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Header {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tensors by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            if name != "__metadata__" {
+                self.1.push((name, map.next_value()?));
+            } else if self.0.replace(map.next_value()?).is_some() {
+                return Err(A::Error::duplicate_field("__metadata__"));
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// The tensors of a file whose frame was checked: none reaches beyond it, and they cover it without gaps.
 pub(super) struct Tensors<'a, T> {
     metadata: Metadata,
@@ -106,8 +137,11 @@ impl<'a, T: Element> Tensors<'a, T> {
             Some((size, rest)) => rest.split_at(u64::from_le_bytes(*size) as usize),
             None => (bytes, bytes),
         };
-        // `SafeTensors::deserialize` adds to the end of the last tensor, which may be any number, before it compares.
-        let metadata: Metadata = serde_json::from_slice(header).map_err(broken)?;
+        // `SafeTensors::deserialize` keeps a copy of the JSON that takes up to fifty times as much, and adds to the end of the last
+        // tensor, which may be any number, before it compares.
+        let Header(metadata, mut entries) = serde_json::from_slice(header).map_err(broken)?;
+        entries.sort_by_key(|(_, info)| info.data_offsets);
+        let metadata = Metadata::new(metadata.map(|map| map.into_iter().collect()), entries).map_err(broken)?;
         if metadata.data_len() != data.len() {
             let (expected, found) = (metadata.data_len(), data.len());
             return Err(broken(format_args!("its tensors should have {expected} bytes, {found} are there")));
@@ -133,7 +167,7 @@ impl<'a, T: Element> Tensors<'a, T> {
         }
         let mut found: Vec<_> = self.metadata.tensors().into_iter().collect();
         if found.len() > expected.len() {
-            let known: std::collections::HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
+            let known: HashSet<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
             found.retain(|(name, _)| !known.contains(name.as_str()));
             found.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
