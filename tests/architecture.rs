@@ -67,6 +67,7 @@ fn threads_belong_in_parallel() {
 fn each_optional_library_has_one_file() {
     forbid("src", &["matrixmultiply::", "cblas_sys"], &["src/backend.rs"]);
     forbid("src", &["ndarray::"], &["src/ndarray.rs"]);
+    forbid("src", &["safetensors::", "serde_json::"], &["src/nn/checkpoint/"]);
 }
 
 #[test]
