@@ -52,6 +52,8 @@
 //! - `parallel` (default): threads by rayon. Without it every call runs on the calling thread.
 //! - `matrixmultiply`, `blas`: other libraries for the matrix product, for the trainer too; see [`Backend`].
 //! - `ndarray`: two-dimensional arrays and views of `ndarray` 0.17 as [`MatRef`] and [`MatMut`], without a copy, by `try_from`.
+//! - `csv`: data sets from CSV files, [`nn`]`::csv`.
+//! - `checkpoint`: training runs and models as safetensors files, [`nn`]`::checkpoint`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -142,6 +142,11 @@ impl<'a, T: Element> MiniBatches<'a, T> {
         self.next = 0;
     }
 
+    /// Examples of a mini-batch, but for the last one of an epoch.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Mini-batches of an epoch.
     pub fn count(&self) -> usize {
         self.order.len().div_ceil(self.size)

@@ -1,5 +1,6 @@
 //! [`Mlp`]: dense layers, trained by forward, backward, update.
 
+mod architecture;
 mod builder;
 mod layer;
 mod objective;
@@ -7,6 +8,7 @@ mod output;
 mod penalty;
 mod state;
 
+pub use architecture::{Architecture, Hidden};
 pub use builder::MlpBuilder;
 pub use objective::Objective;
 pub use output::Output;
@@ -57,6 +59,8 @@ pub struct Mlp<T> {
     layers: Vec<Layer>,
     output: Output,
     penalty: Penalty,
+    /// Of weights and masks.
+    seed: u64,
     parameters: Mat<T>,
     gradients: Mat<T>,
     /// What the last pass kept of each layer.

@@ -42,6 +42,8 @@
 
 mod average;
 mod batches;
+#[cfg(feature = "checkpoint")]
+pub mod checkpoint;
 #[cfg(feature = "csv")]
 pub mod csv;
 mod dataset;
@@ -70,7 +72,7 @@ pub use gradient_check::{Differentiable, GradientReport, LayerCheck, Verdict, gr
 pub use image_set::ImageSet;
 pub use init::Init;
 pub use labels::Labels;
-pub use mlp::{Mlp, MlpBuilder, Objective, Output, Penalty, Tensor};
+pub use mlp::{Architecture, Hidden, Mlp, MlpBuilder, Objective, Output, Penalty, Tensor};
 pub use normalization::Normalization;
 pub use optimizer::Optimizer;
 pub use regime::Regime;

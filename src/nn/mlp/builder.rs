@@ -2,6 +2,8 @@
 
 use super::super::init::Init;
 use super::layer::{Layer, Trace};
+#[cfg(feature = "checkpoint")]
+use super::state::{Tensor, tensors};
 use super::{Mlp, Output, Penalty};
 use crate::activation::Activation;
 use crate::dropout::Dropout;
@@ -149,18 +151,10 @@ impl<T: Element> MlpBuilder<T> {
     /// [`Error::OutOfRange`] without layers, for a layer or input without units, for λ below 0 or `keep_prob` outside [2⁻¹⁶, 1];
     /// [`Error::Network`] where layers do not go together, with the number of the layer, or where the output layer is missing.
     pub fn build(self) -> Result<Mlp<T>, Error> {
-        if self.layers.is_empty() {
-            return Err(Error::OutOfRange { what: "number of layers", value: 0.0, allowed: "at least 1" });
-        }
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        let Self { penalty, seed, exec, .. } = self;
-        let layer = self.layers.len();
-        let output = self.output.ok_or(Error::Network { layer, what: "the last is softmax, sigmoid or linear" })?;
-        let penalty = penalty.checked()?;
+        let (output, penalty) = self.check()?;
+        let Self { seed, exec, .. } = self;
         let (layers, end) = lay_out::<T>(self.inputs, &self.layers, (seed, &exec))?;
-        let outputs = self.layers[layer - 1].units;
+        let outputs = layers[layers.len() - 1].outputs;
         let mut parameters = Mat::zeros(1, end);
         let theta = parameters.as_mut_slice();
         for (l, layer) in layers.iter().enumerate() {
@@ -175,6 +169,7 @@ impl<T: Element> MlpBuilder<T> {
             layers,
             output,
             penalty,
+            seed,
             gradients: Mat::zeros(1, end),
             parameters,
             du: Mat::zeros(0, 0),
@@ -185,6 +180,27 @@ impl<T: Element> MlpBuilder<T> {
             steps: 0,
             exec,
         })
+    }
+
+    /// The tensors that the network will have, and how many parameters with the zeros between them: without making them.
+    #[cfg(feature = "checkpoint")]
+    pub(in crate::nn) fn layout(&self) -> Result<(Vec<Tensor>, usize), Error> {
+        self.check()?;
+        let (layers, end) = lay_out::<T>(self.inputs, &self.layers, (self.seed, &self.exec))?;
+        Ok((tensors(&layers), end))
+    }
+
+    /// Whether the layers go together.
+    fn check(&self) -> Result<(Output, Penalty), Error> {
+        let layer = self.layers.len();
+        if layer == 0 {
+            return Err(Error::OutOfRange { what: "number of layers", value: 0.0, allowed: "at least 1" });
+        }
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        let output = self.output.ok_or(Error::Network { layer, what: "the last is softmax, sigmoid or linear" })?;
+        Ok((output, self.penalty.checked()?))
     }
 
     /// The layer gives logits: the function of the output is taken together with the cost.

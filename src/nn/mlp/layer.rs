@@ -119,7 +119,8 @@ impl Layer {
         start: usize,
     ) -> Result<Self, Error> {
         let overflow = Error::Overflow { rows: inputs, cols: outputs, row_stride: isize::MAX, col_stride: 1 };
-        let count = inputs.checked_mul(outputs).filter(|&count| count < isize::MAX as usize / 64).ok_or(overflow)?;
+        let fits = |&count: &usize| count < (isize::MAX as usize / 64).saturating_sub(start);
+        let count = inputs.checked_mul(outputs).filter(fits).ok_or(overflow)?;
         let after = |end: usize| end.next_multiple_of(T::LANES);
         let from = after(start + count);
         let gamma = batch_norm.then_some(from..from + outputs);

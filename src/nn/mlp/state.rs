@@ -1,11 +1,11 @@
 //! What a network is made of and remembers: names and places of its tensors, running statistics, the step. What a checkpoint keeps.
 
+use super::layer::Layer;
 use super::{Mlp, Output};
 use crate::element::Element;
 use crate::elementwise::same_length;
 use crate::error::Error;
 use crate::norm::RunningStatistics;
-use core::fmt;
 use core::ops::Range;
 
 /// One tensor of the parameters: its name, shape, and place in the slice that [`Mlp::parameters`] gives.
@@ -34,25 +34,7 @@ pub struct Tensor {
 impl<T: Element> Mlp<T> {
     /// The tensors of the parameters, in their order. Between them lie zeros, up to the next cache line.
     pub fn tensors(&self) -> Vec<Tensor> {
-        let mut tensors = Vec::new();
-        for (l, layer) in self.layers.iter().enumerate() {
-            let mut add = |name: &str, shape: &[usize], range: &Range<usize>| {
-                tensors.push(Tensor {
-                    name: format!("layers.{l}.{name}"),
-                    shape: shape.to_vec(),
-                    range: range.clone(),
-                });
-            };
-            add("weight", &[layer.inputs, layer.outputs], &layer.weights);
-            match &layer.gamma {
-                None => add("bias", &[layer.outputs], &layer.bias),
-                Some(gamma) => {
-                    add("gamma", &[layer.outputs], gamma);
-                    add("beta", &[layer.outputs], &layer.bias);
-                }
-            }
-        }
-        tensors
+        tensors(&self.layers)
     }
 
     /// The running statistics of layer `layer`, counted from 0; `None` where there is no such layer or it has no batch norm.
@@ -111,29 +93,21 @@ impl<T: Element> Mlp<T> {
     }
 }
 
-impl<T> Mlp<T> {
-    /// Layer l as text: units and what follows its product.
-    pub(super) fn describe(&self, l: usize) -> String {
-        let layer = &self.layers[l];
-        let mut text = layer.outputs.to_string();
-        if l + 1 == self.layers.len() {
-            return text + " " + self.output.name();
-        }
-        if layer.gamma.is_some() {
-            text += " batch_norm";
-        }
-        text = text + " " + layer.activation.name();
-        match layer.dropout {
-            Some(dropout) => text + &format!(" dropout({})", dropout.keep_prob),
-            None => text,
+/// The tensors of these layers.
+pub(super) fn tensors(layers: &[Layer]) -> Vec<Tensor> {
+    let mut tensors = Vec::new();
+    for (l, layer) in layers.iter().enumerate() {
+        let mut add = |name: &str, shape: &[usize], range: &Range<usize>| {
+            tensors.push(Tensor { name: format!("layers.{l}.{name}"), shape: shape.to_vec(), range: range.clone() });
+        };
+        add("weight", &[layer.inputs, layer.outputs], &layer.weights);
+        match &layer.gamma {
+            None => add("bias", &[layer.outputs], &layer.bias),
+            Some(gamma) => {
+                add("gamma", &[layer.outputs], gamma);
+                add("beta", &[layer.outputs], &layer.bias);
+            }
         }
     }
-}
-
-/// The layers: `784 → 256 batch_norm relu dropout(0.8) → 10 softmax`.
-impl<T> fmt::Display for Mlp<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.layers[0].inputs)?;
-        (0..self.layers.len()).try_for_each(|l| write!(f, " → {}", self.describe(l)))
-    }
+    tensors
 }
