@@ -54,6 +54,15 @@ pub(crate) enum Measure {
     Dev,
 }
 
+/// How inputs are normalised.
+#[derive(Clone, Copy)]
+pub(crate) enum Scaling<'a> {
+    /// As the options ask, by numbers of the training set.
+    Fit,
+    /// As the checkpoint has it.
+    Saved(Option<&'a Normalization<f32>>),
+}
+
 impl DataOptions {
     /// Reads what is asked for.
     pub(crate) fn read(&self) -> Result<Raw, Box<dyn Error>> {
@@ -114,19 +123,19 @@ fn named(path: &Path, error: &dyn Error) -> Box<dyn Error> {
 }
 
 impl Raw {
-    /// The two sets, normalised by `given`, or where the options ask for it by numbers of the training set.
+    /// The two sets, normalised.
     pub(crate) fn prepare(
         &self,
         options: &DataOptions,
         measure: Measure,
         (seed, exec): (u64, &Exec),
-        given: Option<&Normalization<f32>>,
+        scaling: Scaling<'_>,
     ) -> Result<Data<'_>, Box<dyn Error>> {
         let mut data = self.split(options, measure, seed)?;
-        data.normalization = match given {
-            Some(normalization) => Some(normalization.clone()),
-            None if options.normalizes() => Some(data.train.fit(exec)?),
-            None => None,
+        data.normalization = match scaling {
+            Scaling::Saved(normalization) => normalization.cloned(),
+            Scaling::Fit if options.normalizes() => Some(data.train.fit(exec)?),
+            Scaling::Fit => None,
         };
         if let Some(normalization) = &data.normalization {
             data.train.normalize(normalization)?;

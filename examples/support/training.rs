@@ -2,6 +2,7 @@
 
 use super::data::Examples;
 use super::stop::Stop;
+use roofline::nn::checkpoint::{self, Checkpoint, CheckpointError, Position};
 use roofline::nn::{ExponentialAverage, Labels, MiniBatches, Mlp, Optimizer, Progress, Schedule};
 use roofline::{Error, Exec};
 use std::time::{Duration, Instant};
@@ -9,7 +10,10 @@ use std::time::{Duration, Instant};
 /// β of the displayed cost: about the last 1/(1 − β) = 50 mini-batches count.
 pub(crate) const COST_BETA: f64 = 0.98;
 /// Examples that an evaluation takes at once.
-const EVALUATION_BATCH: usize = 256;
+pub(crate) const EVALUATION_BATCH: usize = 256;
+/// Names in the configuration of a checkpoint: epochs that are planned, and examples of the training set.
+const EPOCHS: &str = "epochs";
+const EXAMPLES: &str = "examples";
 
 /// A network in training: all that decides how it goes on.
 pub(crate) struct Training {
@@ -60,6 +64,52 @@ impl Training {
     pub(crate) fn new(net: Mlp<f32>, optimizer: Optimizer<f32>, schedule: Schedule, plan: Plan) -> Result<Self, Error> {
         let (learning_rate, cost) = (optimizer.learning_rate, ExponentialAverage::new(COST_BETA)?);
         Ok(Self { net, optimizer, schedule, learning_rate, plan, epoch: 1, position: 0, cost })
+    }
+
+    /// Goes on from a checkpoint, with `m` examples, to the end that was planned or to the end of epoch `epochs`.
+    pub(crate) fn resume(
+        saved: &Checkpoint<f32>,
+        epochs: Option<u64>,
+        m: usize,
+        exec: Exec,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let parts = (saved.position, saved.plan, saved.average, saved.optimizer());
+        let (Some(position), Some(plan), Some(cost), Some(optimizer)) = parts else {
+            return Err("the checkpoint is a model without its training: predict takes it, resume cannot".into());
+        };
+        let number = |name: &str| saved.configuration.get(name).and_then(|text| text.parse::<u64>().ok());
+        let (Some(planned), Some(examples)) = (number(EPOCHS), number(EXAMPLES)) else {
+            return Err("the checkpoint does not say how many epochs and examples there are: train has not written it".into());
+        };
+        if examples != m as u64 {
+            let what = "training set";
+            let (expected, found) = (format!("{m} examples"), format!("{examples} examples"));
+            return Err(CheckpointError::Mismatch { what, expected, found }.into());
+        }
+        Ok(Self {
+            net: saved.network(exec)?,
+            optimizer,
+            schedule: plan.schedule,
+            learning_rate: plan.learning_rate,
+            plan: Plan { batch_size: position.batch_size, epochs: epochs.unwrap_or(planned), seed: position.seed },
+            epoch: position.epoch,
+            position: position.batch as u64,
+            cost,
+        })
+    }
+
+    /// All that [`Training::resume`] needs, but for what belongs to the `m` examples.
+    pub(crate) fn checkpoint(&self, m: usize) -> Result<Checkpoint<f32>, CheckpointError> {
+        let Plan { batch_size, epochs, seed } = self.plan;
+        let mut saved = Checkpoint::of(&self.net, Some(&self.optimizer))?;
+        let total_steps = epochs * m.div_ceil(batch_size) as u64;
+        saved.plan =
+            Some(checkpoint::Plan { schedule: self.schedule, learning_rate: self.learning_rate, total_steps });
+        saved.position = Some(Position { seed, epoch: self.epoch, batch: self.position as usize, batch_size });
+        saved.average = Some(self.cost);
+        saved.configuration.insert(EPOCHS.into(), epochs.to_string());
+        saved.configuration.insert(EXAMPLES.into(), m.to_string());
+        Ok(saved)
     }
 
     /// Whether all epochs are over.

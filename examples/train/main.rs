@@ -9,12 +9,14 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use options::Options;
 use report::{Epoch, Report};
+use roofline::nn::checkpoint::Checkpoint;
 use roofline::nn::{GradientReport, MiniBatches, gradient_check};
 use roofline::Exec;
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use support::data::{Data, Measure};
+use support::data::{Data, Measure, Scaling};
 use support::machine::Machine;
 use support::options::NetworkOptions;
 use support::stop::Stop;
@@ -27,23 +29,55 @@ use support::{Outcome, exit};
 const CHECK_UNITS: usize = 16;
 const CHECK_EXAMPLES: usize = 16;
 
+/// Epochs unless asked for others.
+const EPOCHS: usize = 30;
+
 fn main() -> ExitCode {
     exit(run(&Options::parse()))
 }
 
 fn run(options: &Options) -> Result<Outcome, Box<dyn Error>> {
     let (exec, stop) = (options.machine.exec()?, Stop::on_signals()?);
+    let resume = options.run.resume.as_deref();
+    let saved = resume.map(|path| Checkpoint::load(path).map_err(|error| named(path, &error))).transpose()?;
     let raw = options.data.read()?;
-    let seed = options.run.seed;
-    let data = raw.prepare(&options.data, Measure::Test, (seed, &exec), None)?;
+    let seed = saved.as_ref().and_then(|saved| saved.position).map_or(options.run.seed, |position| position.seed);
+    let scaling = saved.as_ref().map_or(Scaling::Fit, |saved| Scaling::Saved(saved.normalization.as_ref()));
+    let data = raw.prepare(&options.data, Measure::Test, (seed, &exec), scaling)?;
+    let mut training = match &saved {
+        Some(saved) => go_on(options, saved, &data, exec)?,
+        None => begin(options, &data, exec)?,
+    };
     let machine = Machine::measure(exec);
-    let mut training = begin(options, &data, exec)?;
     let mut report = Report::begin(&options.run, &machine, &data, &training);
-    let check = check_gradients(options, &data)?;
-    report.gradients(&check);
+    if saved.is_none() {
+        report.gradients(&check_gradients(options, &data)?);
+    }
     let ended = train(&mut training, &data, &mut report, &stop)?;
-    report.end(&training)?;
+    if ended == Outcome::Good {
+        report.end(&mut training, &data)?;
+    }
     Ok(ended)
+}
+
+/// Where the run of a checkpoint was.
+fn go_on(
+    options: &Options,
+    saved: &Checkpoint<f32>,
+    data: &Data<'_>,
+    exec: Exec,
+) -> Result<Training, Box<dyn Error>> {
+    let network = saved.architecture();
+    let (expected, found) = ((network.inputs, network.outputs), (data.train.inputs(), data.train.outputs().0));
+    if expected != found {
+        let what = "the checkpoint is of data with inputs and outputs";
+        return Err(roofline::Error::Shape { what, expected, found }.into());
+    }
+    Training::resume(saved, options.run.epochs.map(|epochs| epochs as u64), data.train.len(), exec)
+}
+
+fn named(path: &Path, error: &dyn Error) -> Box<dyn Error> {
+    format!("{}: {error}", path.display()).into()
 }
 
 /// A network at the start of its training.
@@ -51,7 +85,7 @@ fn begin(options: &Options, data: &Data<'_>, exec: Exec) -> Result<Training, roo
     let (outputs, seed) = (data.train.outputs(), options.run.seed);
     let net = options.network.build(data.train.inputs(), outputs, seed, exec)?;
     let batch_size = options.optimizer.regime().size(data.train.len())?;
-    let plan = Plan { batch_size, epochs: options.run.epochs as u64, seed };
+    let plan = Plan { batch_size, epochs: options.run.epochs.unwrap_or(EPOCHS) as u64, seed };
     Training::new(net, options.optimizer.optimizer(), options.optimizer.schedule, plan)
 }
 
@@ -89,12 +123,14 @@ fn train(
         let part = training.run_epoch(&exec, &mut batches, stop, || bar.inc(1))?;
         bar.finish_and_clear();
         if part.interrupted {
-            report.interrupted(training);
+            let written = report.save(training, data)?;
+            report.interrupted(training, written);
             return Ok(Outcome::Interrupted);
         }
         let train = evaluate(&mut training.net, &exec, &data.train)?;
         let dev = evaluate(&mut training.net, &exec, &data.dev)?;
         report.epoch(&Epoch { number: epoch, part, train, dev }, training)?;
+        report.save(training, data)?;
     }
     Ok(Outcome::Good)
 }

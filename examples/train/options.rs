@@ -37,9 +37,9 @@ pub(crate) struct Options {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Training")]
 pub(crate) struct RunOptions {
-    /// Passes over the training set
-    #[arg(long, value_name = "N", default_value = "30", value_parser = at_least::<1>)]
-    pub(crate) epochs: usize,
+    /// Passes over the training set [default: 30, or as many as the run had that --resume continues]
+    #[arg(long, value_name = "N", value_parser = at_least::<1>)]
+    pub(crate) epochs: Option<usize>,
 
     /// Seed of weights, split, order and masks; the same seed gives the same costs on any number of threads
     #[arg(long, default_value_t = 1)]
@@ -51,14 +51,17 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "SHARE", default_value = "0", allow_negative_numbers = true, value_parser = share)]
     pub(crate) target_error: f64,
 
-    /// Write a checkpoint to this file after every epoch and at the end
+    /// Write a checkpoint to this file after every epoch and after Ctrl-C [default: the file of --resume]
+    ///
+    /// A safetensors file with everything that the run needs to go on: parameters, moments, schedule, place in the mini-batches,
+    /// normalisation, names of the classes. It is replaced as a whole or not at all. predict takes it as a model.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
 
     /// Go on from this checkpoint, with the bits that an uninterrupted run would have
     ///
-    /// Network, optimizer, schedule, mini-batches, seed and normalisation are those of the checkpoint; --epochs counts from the very
-    /// beginning. Give the same data.
+    /// Network, optimizer, schedule, mini-batches, seed and normalisation are those of the checkpoint, whatever other options say;
+    /// --epochs counts from the very beginning. The data must be the same.
     #[arg(long, value_name = "FILE")]
     pub(crate) resume: Option<PathBuf>,
 

@@ -3,10 +3,11 @@
 use crate::options::RunOptions;
 use crate::support::data::Data;
 use crate::support::machine::{Machine, Rate};
-use crate::support::training::{Part, Score, Training};
+use crate::support::training::{Part, Score, Training, evaluate};
 use roofline::nn::{Diagnosis, GradientReport};
 use serde_json::{Value, json};
 use std::error::Error;
+use std::path::Path;
 
 /// One epoch, as it is reported.
 pub(crate) struct Epoch {
@@ -111,10 +112,27 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
+    /// Writes the checkpoint where one is asked for, and says where.
+    pub(crate) fn save(&self, training: &Training, data: &Data<'_>) -> Result<Option<&'a Path>, Box<dyn Error>> {
+        let Some(path) = self.run.checkpoint.as_deref().or(self.run.resume.as_deref()) else { return Ok(None) };
+        let mut saved = training.checkpoint(data.train.len())?;
+        saved.normalization = data.normalization.clone();
+        saved.classes = data.names.clone();
+        saved.save(path).map_err(|error| crate::named(path, &error))?;
+        Ok(Some(path))
+    }
+
     /// Diagnosis and accuracy.
-    pub(crate) fn end(&mut self, training: &Training) -> Result<(), Box<dyn Error>> {
-        let epochs = training.epoch - 1;
-        let Some((train, dev)) = self.last else { return Ok(()) };
+    pub(crate) fn end(&mut self, training: &mut Training, data: &Data<'_>) -> Result<(), Box<dyn Error>> {
+        let (epochs, exec) = (training.epoch - 1, self.machine.exec);
+        let (train, dev) = match self.last {
+            Some(scores) => scores,
+            // A run that was over when it was resumed.
+            None => {
+                let train = evaluate(&mut training.net, &exec, &data.train)?;
+                (train, evaluate(&mut training.net, &exec, &data.dev)?)
+            }
+        };
         let diagnosis = self.diagnosis(&train, &dev)?;
         if self.run.json {
             let findings = diagnosis.map(|diagnosis| {
@@ -151,9 +169,13 @@ impl<'a> Report<'a> {
     }
 
     /// What is said after Ctrl-C.
-    pub(crate) fn interrupted(&self, training: &Training) {
+    pub(crate) fn interrupted(&self, training: &Training, written: Option<&Path>) {
         let (epoch, position) = (training.epoch, training.position);
-        eprintln!("stopped in epoch {epoch} after {position} mini-batches");
+        eprint!("stopped in epoch {epoch} after {position} mini-batches; ");
+        match written {
+            Some(path) => eprintln!("the checkpoint is written: go on with --resume {}", path.display()),
+            None => eprintln!("without --checkpoint nothing is kept"),
+        }
     }
 
     fn diagnosis(&self, train: &Score, dev: &Score) -> Result<Option<Diagnosis>, roofline::Error> {

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use support::data::{Data, Measure};
+use support::data::{Data, Measure, Scaling};
 use support::stop::Stop;
 use support::training::{self, Training, evaluate};
 use support::{Outcome, exit};
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<Outcome, Box<dyn Error>> {
     let (exec, stop) = (options.machine.exec()?, Stop::on_signals()?);
     let raw = options.data.read()?;
-    let data = raw.prepare(&options.data, Measure::Dev, (options.search.seed, &exec), None)?;
+    let data = raw.prepare(&options.data, Measure::Dev, (options.search.seed, &exec), Scaling::Fit)?;
     let score = if data.train.outputs().1 > 0 { "dev error [%]" } else { "dev loss" };
     let plan = Plan::new(options, data.train.len())?;
     let search = plan.search()?.with_score(score)?;
