@@ -150,7 +150,8 @@ fn predict(
             }
         }
     }
-    let accuracy = (question.labelled && net.output() != Output::Linear).then(|| tally.right as f64 / tally.rows as f64);
+    let accuracy =
+        (question.labelled && net.output() != Output::Linear).then(|| tally.right as f64 / tally.rows as f64);
     if options.json {
         writeln!(out, "{}", json!({ "summary": true, "rows": tally.rows, "accuracy": accuracy }))?;
     } else if let Some(accuracy) = accuracy {
@@ -168,7 +169,9 @@ fn choice(probabilities: &[f32]) -> (usize, f32) {
     match probabilities {
         [one] if *one > 0.5 => (1, *one),
         [one] => (0, 1.0 - one),
-        many => many.iter().enumerate().fold((0, f32::MIN), |best, (class, &p)| if p > best.1 { (class, p) } else { best }),
+        many => {
+            many.iter().enumerate().fold((0, f32::MIN), |best, (class, &p)| if p > best.1 { (class, p) } else { best })
+        }
     }
 }
 

@@ -79,7 +79,9 @@ impl Training {
         };
         let number = |name: &str| saved.configuration.get(name).and_then(|text| text.parse::<u64>().ok());
         let (Some(planned), Some(examples)) = (number(EPOCHS), number(EXAMPLES)) else {
-            return Err("the checkpoint does not say how many epochs and examples there are: train has not written it".into());
+            return Err(
+                "the checkpoint does not say how many epochs and examples there are: train has not written it".into()
+            );
         };
         if examples != m as u64 {
             let what = "training set";
@@ -103,8 +105,7 @@ impl Training {
         let Plan { batch_size, epochs, seed } = self.plan;
         let mut saved = Checkpoint::of(&self.net, Some(&self.optimizer))?;
         let total_steps = epochs * m.div_ceil(batch_size) as u64;
-        saved.plan =
-            Some(checkpoint::Plan { schedule: self.schedule, learning_rate: self.learning_rate, total_steps });
+        saved.plan = Some(checkpoint::Plan { schedule: self.schedule, learning_rate: self.learning_rate, total_steps });
         saved.position = Some(Position { seed, epoch: self.epoch, batch: self.position as usize, batch_size });
         saved.average = Some(self.cost);
         saved.configuration.insert(EPOCHS.into(), epochs.to_string());

@@ -83,21 +83,59 @@ pub(crate) fn print_line(options: &Options, line: Option<&Line>, first: bool) {
     );
 }
 
+/// What the lines say.
+struct Advice<'a> {
+    /// Of those that reached the target, the one that was there first.
+    best: Option<&'a Line>,
+    /// The one of the lowest error, the first of equals.
+    closest: &'a Line,
+    /// The one of the most samples/s.
+    fastest: &'a Line,
+}
+
+impl<'a> Advice<'a> {
+    fn of(lines: &'a [Line]) -> Option<Self> {
+        let by_time = |a: &&Line, b: &&Line| a.reached.seconds.total_cmp(&b.reached.seconds);
+        let by_error = |a: &&Line, b: &&Line| a.reached.best_error.total_cmp(&b.reached.best_error).then(by_time(a, b));
+        Some(Self {
+            best: lines.iter().filter(|line| line.reached.target).min_by(by_time),
+            closest: lines.iter().min_by(by_error)?,
+            fastest: lines.iter().max_by(|a, b| a.samples.total_cmp(&b.samples))?,
+        })
+    }
+
+    fn line(&self) -> &'a Line {
+        self.best.unwrap_or(self.closest)
+    }
+
+    /// Which size to take, and why.
+    fn text(&self, target: f64) -> String {
+        let Some(best) = self.best else {
+            let (size, error) = (self.closest.size, 100.0 * self.closest.reached.best_error);
+            return format!(
+                "No size reached {target} %: the closest is {size} with {error:.2} %. A longer --budget or another network may."
+            );
+        };
+        let Line { size, reached: Reached { seconds, epochs, .. }, .. } = best;
+        let why = if self.fastest.size == *size {
+            "No other size has more samples/s either.".into()
+        } else {
+            let (fast, ratio) = (self.fastest.size, self.fastest.samples / best.samples);
+            format!("{fast} is {ratio:.1} times as many samples/s, but did not get there sooner.")
+        };
+        format!("Take mini-batches of {size}: {target} % dev error after {seconds:.3} s, {epochs} epochs. {why}")
+    }
+}
+
 /// Which size to take, and why; `advised` is the notes' rule.
 pub(crate) fn print(options: &Options, machine: &Machine, lines: &[Line], advised: usize) {
-    let by_time = |a: &&Line, b: &&Line| a.reached.seconds.total_cmp(&b.reached.seconds);
-    let by_error = |a: &&Line, b: &&Line| a.reached.best_error.total_cmp(&b.reached.best_error).then(by_time(a, b));
-    let best = lines.iter().filter(|line| line.reached.target).min_by(by_time);
-    let closest = lines.iter().min_by(by_error);
-    let fastest = lines.iter().max_by(|a, b| a.samples.total_cmp(&b.samples));
-    let rule = lines.iter().find(|line| line.size == advised);
+    let advice = Advice::of(lines);
     if options.sweep.json {
-        let size = |line: Option<&Line>| line.map(|line| line.size);
         let summary = json!({
             "summary": true,
-            "advice": size(best.or(closest)),
-            "reached_target": best.is_some(),
-            "fastest": size(fastest),
+            "advice": advice.as_ref().map(|advice| advice.line().size),
+            "reached_target": advice.as_ref().is_some_and(|advice| advice.best.is_some()),
+            "fastest": advice.as_ref().map(|advice| advice.fastest.size),
             "rule_of_the_notes": advised,
             "target_error": options.sweep.target_error,
             "machine": machine.json(),
@@ -106,42 +144,21 @@ pub(crate) fn print(options: &Options, machine: &Machine, lines: &[Line], advise
         return;
     }
     println!("\n{MODEL}");
-    let (Some(closest), Some(fastest)) = (closest, fastest) else { return };
-    let target = 100.0 * options.sweep.target_error;
-    let mut text = String::new();
-    let advice = best.unwrap_or(closest);
-    match best {
-        Some(best) => {
-            let (size, seconds, epochs) = (best.size, best.reached.seconds, best.reached.epochs);
-            text += &format!("Take mini-batches of {size}: {target} % dev error after {seconds:.3} s, {epochs} epochs.");
-            if fastest.size != size {
-                let ratio = fastest.samples / best.samples;
-                let fast = fastest.size;
-                text += &format!(" {fast} is {ratio:.1} times as many samples/s, but makes too few updates of them.");
-            } else {
-                text += " No other size has more samples/s either.";
-            }
-        }
-        None => {
-            let (size, error) = (closest.size, 100.0 * closest.reached.best_error);
-            text += &format!(
-                "No size reached {target} %: the closest is {size} with {error:.2} %. A longer --budget or another network may."
-            );
+    let Some(advice) = advice else { return };
+    println!("{}", advice.text(100.0 * options.sweep.target_error));
+    let here = advice.line();
+    match lines.iter().find(|line| line.size == advised) {
+        None => println!("The notes' rule says {advised}, which was not measured."),
+        Some(rule) if rule.size == here.size => println!("The notes' rule says {advised} too."),
+        Some(rule) => {
+            let [there, here] = [rule, here].map(|line| line.time().trim_start().to_owned());
+            println!("The notes' rule says {advised}: {there} there, {here} here.");
         }
     }
-    text += &match rule {
-        None => format!("\nThe notes' rule says {advised}, which was not measured."),
-        Some(rule) if rule.size == advice.size => format!("\nThe notes' rule says {advised} too."),
-        Some(rule) => format!(
-            "\nThe notes' rule says {advised}: {} there, {} here.",
-            rule.time().trim_start(),
-            advice.time().trim_start()
-        ),
-    };
-    println!("{text}");
 }
 
-const MODEL: &str = "of model: the time of a step is at least flops/peak + bytes/bandwidth (see --help), all measured in this run.";
+const MODEL: &str =
+    "of model: the time of a step is at least flops/peak + bytes/bandwidth (see --help), all measured in this run.";
 
 /// The table as CSV.
 pub(crate) fn write_csv(path: &Path, lines: &[Line]) -> io::Result<()> {

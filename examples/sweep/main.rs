@@ -37,7 +37,11 @@ fn run(options: &Options) -> Result<Outcome, Box<dyn Error>> {
         return Err("a sweep trains to a share of wrong classes: values have none".into());
     }
     let (machine, m) = (Machine::measure(exec), data.train.len());
-    let sizes = sizes(m, options.sweep.largest.unwrap_or(m), options.network.batch_norm && !options.network.layers.0.is_empty());
+    let sizes = sizes(
+        m,
+        options.sweep.largest.unwrap_or(m),
+        options.network.batch_norm && !options.network.layers.0.is_empty(),
+    );
     if !options.sweep.json {
         machine.print();
         println!("data     {m} examples to train on, {} dev examples, {} inputs", data.dev.len(), data.train.inputs());

@@ -9,9 +9,9 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use options::Options;
 use report::{Epoch, Report};
+use roofline::Exec;
 use roofline::nn::checkpoint::Checkpoint;
 use roofline::nn::{GradientReport, MiniBatches, gradient_check};
-use roofline::Exec;
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,12 +61,7 @@ fn run(options: &Options) -> Result<Outcome, Box<dyn Error>> {
 }
 
 /// Where the run of a checkpoint was.
-fn go_on(
-    options: &Options,
-    saved: &Checkpoint<f32>,
-    data: &Data<'_>,
-    exec: Exec,
-) -> Result<Training, Box<dyn Error>> {
+fn go_on(options: &Options, saved: &Checkpoint<f32>, data: &Data<'_>, exec: Exec) -> Result<Training, Box<dyn Error>> {
     let network = saved.architecture();
     let (expected, found) = ((network.inputs, network.outputs), (data.train.inputs(), data.train.outputs().0));
     if expected != found {

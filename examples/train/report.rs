@@ -45,7 +45,10 @@ impl<'a> Report<'a> {
             machine.print();
             let (train, dev, inputs) = (data.train.len(), data.dev.len(), data.train.inputs());
             let normalized = if data.normalization.is_some() { ", normalised" } else { "" };
-            println!("data     {train} examples to train on, {dev} {} examples, {inputs} inputs{normalized}", data.dev_name);
+            println!(
+                "data     {train} examples to train on, {dev} {} examples, {inputs} inputs{normalized}",
+                data.dev_name
+            );
             println!("network  {}", training.net);
             let (rule, schedule) = (training.optimizer.rule(), training.schedule);
             let (rate, size) = (training.learning_rate, training.plan.batch_size);
@@ -103,7 +106,9 @@ impl<'a> Report<'a> {
         if !self.heading {
             let kind = if train.error.is_some() { "error" } else { " loss" };
             let dev = self.dev_name;
-            println!("epoch  cost            train {kind}  {dev:>4} {kind}  finding                   samples/s  GFLOP/s  of peak");
+            println!(
+                "epoch  cost            train {kind}  {dev:>4} {kind}  finding                   samples/s  GFLOP/s  of peak"
+            );
             self.heading = true;
         }
         let (train, dev) = (show(train), show(dev));

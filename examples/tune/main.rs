@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use options::Options;
 use plan::Plan;
 use results::Journal;
-use roofline::nn::tuner::{Results, Row, Search, Trial};
 use roofline::nn::MiniBatches;
+use roofline::nn::tuner::{Results, Row, Search, Trial};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -37,7 +37,10 @@ fn run(options: &Options) -> Result<Outcome, Box<dyn Error>> {
     let done = results.rows().len();
     if !options.search.json {
         let (trials, m, dev) = (search.trials(), data.train.len(), data.dev.len());
-        println!("{trials} trials of {} epochs on {m} examples, errors on {dev}; {done} done before", options.search.epochs);
+        println!(
+            "{trials} trials of {} epochs on {m} examples, errors on {dev}; {done} done before",
+            options.search.epochs
+        );
     }
     run_trials(options, &plan, &data, &mut results, (&mut journal, &stop))?;
     journal.finish()?;
@@ -88,12 +91,8 @@ fn train(plan: &Plan<'_>, data: &Data<'_>, trial: &Trial<'_>) -> Result<f64, roo
     let net = network.build(data.train.inputs(), data.train.outputs(), seed, exec)?;
     let batch_size = optimizer.regime().size(data.train.len())?;
     let epochs = options.search.epochs as u64;
-    let mut training = Training::new(
-        net,
-        optimizer.optimizer(),
-        optimizer.schedule,
-        training::Plan { batch_size, epochs, seed },
-    )?;
+    let mut training =
+        Training::new(net, optimizer.optimizer(), optimizer.schedule, training::Plan { batch_size, epochs, seed })?;
     let mut batches = MiniBatches::new(data.train.source(), batch_size)?;
     // A trial that runs is finished: its row is worth more than the moment.
     let never = Stop::default();
