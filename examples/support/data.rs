@@ -197,7 +197,6 @@ impl Examples<'_> {
         }
     }
 
-    #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Memory(data) => data.len(),
