@@ -74,7 +74,7 @@ fn tune_finishes_the_trials_that_run() {
 
 #[test]
 fn sweep_prints_what_it_has() {
-    let (child, out, first) = start("sweep", &["--json", "--budget", "30", "--target-error", "0", "--rounds", "1"]);
+    let (child, out, first) = start("sweep", &["--json", "--budget", "2", "--target-error", "0", "--rounds", "1"]);
     let (code, rest, errors) = interrupt(child, out);
     assert_eq!(code, Some(130), "{errors}");
     assert_eq!(objects(&first)[0]["batch_size"], 1);
