@@ -1,11 +1,18 @@
 //! `cargo run --release --example gradcheck`: checks the gradients of networks against difference quotients, every combination of
 //! activation, norm, penalty and output, at initialisation and after some training. Fails unless all are great.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 use clap::{Parser, ValueEnum};
-use roofline::nn::{GradientReport, Init, Labels, Mlp, Optimizer, Penalty, Verdict, gradient_check};
-use roofline::{Activation, Exec, Isa, Mat};
+use roofline::nn::{GradientReport, Init, Labels, Mlp, Optimizer, Verdict, gradient_check};
+use roofline::{Activation, Exec, Mat};
+use serde_json::json;
 use std::error::Error;
 use std::process::ExitCode;
+use support::options::MachineOptions;
+use support::values::{Layers, PenaltyName, activation, at_least, name, penalty_text, probability};
+use support::{Outcome, exit};
 
 /// Inputs and outputs of the networks: small ones, for a check costs two forward passes a parameter.
 const INPUTS: usize = 6;
@@ -28,25 +35,29 @@ struct Options {
     #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
     norm: Vec<NormName>,
 
-    /// Penalties of the weights [default: all]
-    #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
+    /// Batch norm only: --norm batch
+    #[arg(long, conflicts_with = "norm")]
+    batch_norm: bool,
+
+    /// Penalties of the weights: none, l1, l2, with λ of their own as in l2:0.1 [default: all]
+    #[arg(long, value_name = "PENALTY,…", value_delimiter = ',')]
     penalty: Vec<PenaltyName>,
 
     /// Outputs, each with its cost [default: all]
     #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
     output: Vec<OutputName>,
 
-    /// λ of the penalties
+    /// λ of the penalties that have none of their own
     #[arg(long, value_name = "λ", default_value = "0.05", allow_negative_numbers = true)]
     lambda: f64,
 
     /// Dropout of the hidden layers: the probability of a unit to stay, 1 for none
-    #[arg(long, value_name = "P", default_value = "1", allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value = "1", allow_negative_numbers = true, value_parser = probability)]
     keep_prob: f64,
 
-    /// Units of the hidden layers
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_value = "7,5", value_parser = at_least::<1>)]
-    layers: Vec<usize>,
+    /// Units of the hidden layers, or none
+    #[arg(long, value_name = "N,N,…", default_value = "7,5")]
+    layers: Layers,
 
     /// Examples in the batch
     #[arg(long, value_name = "M", default_value = "12", value_parser = at_least::<2>)]
@@ -60,26 +71,22 @@ struct Options {
     #[arg(long, default_value_t = 4)]
     seed: u64,
 
-    /// Instruction set: avx512, avx2 or portable [default: the best that there is]
-    #[arg(long, value_name = "NAME")]
-    isa: Option<Isa>,
-
     /// Print every layer of every network
     #[arg(long)]
     verbose: bool,
+
+    /// Print JSON: one object for each network and one at the end, nothing else
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    machine: MachineOptions,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum NormName {
     None,
     Batch,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum PenaltyName {
-    None,
-    L1,
-    L2,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -106,43 +113,65 @@ struct Batch {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&Options::parse()))
 }
 
-/// Whether all gradients are great.
-fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
-    let exec = options.isa.map_or(Ok(Exec::sequential()), |isa| Exec::sequential().with_isa(isa))?;
+/// Good where all gradients are great.
+fn run(options: &Options) -> Result<Outcome, Box<dyn Error>> {
+    let exec = options.machine.exec()?;
     let (makes, batch) = (combinations(options), batch(options.batch_size));
-    println!("activation  norm   penalty  output   at initialisation  after {} steps  verdict", options.steps);
+    if !options.json {
+        println!("activation  norm   penalty  output   at initialisation  after {} steps  verdict", options.steps);
+    }
     let mut great = 0;
     for &make in &makes {
         let mut net = network(options, make, exec)?;
         let first = check(&mut net, make, &batch)?;
         train(&mut net, make, &batch, options.steps)?;
         let second = check(&mut net, make, &batch)?;
-        let verdict = first.verdict().max(second.verdict());
-        great += usize::from(verdict == Verdict::Great);
-        let [norm, penalty, output] = [name(make.norm), name(make.penalty), name(make.output)];
-        println!(
-            "{:10}  {norm:5}  {penalty:7}  {output:7}  {:17.1e}  {:width$.1e}  {verdict}",
-            make.activation,
-            worst(&first),
-            worst(&second),
-            width = 12 + options.steps.to_string().len()
-        );
-        if options.verbose {
-            println!("\n{first}\n{second}");
-        }
+        great += usize::from(first.verdict().max(second.verdict()) == Verdict::Great);
+        report(options, make, [&first, &second]);
     }
-    println!("{great} of {} networks are great: at most 1e-7 in every layer", makes.len());
-    Ok(great == makes.len())
+    if options.json {
+        println!("{}", json!({ "summary": true, "networks": makes.len(), "great": great }));
+    } else {
+        println!("{great} of {} networks are great: at most 1e-7 in every layer", makes.len());
+    }
+    Ok(if great == makes.len() { Outcome::Good } else { Outcome::Bad })
+}
+
+/// A line, with all layers where they are asked for, or an object.
+fn report(options: &Options, make: Make, [first, second]: [&GradientReport; 2]) {
+    let verdict = first.verdict().max(second.verdict());
+    let [activation, norm, output] = [make.activation.name().to_owned(), name(make.norm), name(make.output)];
+    if options.json {
+        let object = json!({
+            "activation": activation,
+            "norm": norm,
+            "penalty": penalty_text(make.penalty.with(options.lambda)),
+            "output": output,
+            "relative_error_at_initialisation": worst(first),
+            "relative_error_after_training": worst(second),
+            "steps": options.steps,
+            "verdict": verdict.to_string(),
+        });
+        println!("{object}");
+        return;
+    }
+    let penalty = match make.penalty {
+        PenaltyName::None => "none",
+        PenaltyName::L1(_) => "l1",
+        PenaltyName::L2(_) => "l2",
+    };
+    println!(
+        "{activation:10}  {norm:5}  {penalty:7}  {output:7}  {:17.1e}  {:width$.1e}  {verdict}",
+        worst(first),
+        worst(second),
+        width = 12 + options.steps.to_string().len()
+    );
+    if options.verbose {
+        println!("\n{first}\n{second}");
+    }
 }
 
 /// The greatest error of a layer.
@@ -154,10 +183,15 @@ fn worst(report: &GradientReport) -> f64 {
 
 fn combinations(options: &Options) -> Vec<Make> {
     let activations = if options.activation.is_empty() { &Activation::ALL[..] } else { &options.activation };
+    let penalties = match &options.penalty[..] {
+        [] => &[PenaltyName::None, PenaltyName::L1(None), PenaltyName::L2(None)],
+        penalties => penalties,
+    };
+    let norms = if options.batch_norm { vec![NormName::Batch] } else { chosen(&options.norm) };
     let mut all = Vec::new();
     for &activation in activations {
-        for norm in chosen(&options.norm) {
-            for penalty in chosen(&options.penalty) {
+        for &norm in &norms {
+            for &penalty in penalties {
                 for output in chosen(&options.output) {
                     all.push(Make { activation, norm, penalty, output });
                 }
@@ -174,7 +208,7 @@ fn chosen<E: ValueEnum>(options: &[E]) -> Vec<E> {
 
 fn network(options: &Options, make: Make, exec: Exec) -> Result<Mlp<f64>, roofline::Error> {
     let mut builder = Mlp::<f64>::builder(INPUTS);
-    for &units in &options.layers {
+    for &units in &options.layers.0 {
         builder = builder.dense(units, make.activation);
         builder = match make.norm {
             NormName::None => builder,
@@ -187,11 +221,7 @@ fn network(options: &Options, make: Make, exec: Exec) -> Result<Mlp<f64>, roofli
         OutputName::Sigmoid => builder.sigmoid(OUTPUTS),
         OutputName::Linear => builder.linear(OUTPUTS),
     };
-    let builder = builder.penalty(match make.penalty {
-        PenaltyName::None => Penalty::None,
-        PenaltyName::L1 => Penalty::L1(options.lambda),
-        PenaltyName::L2 => Penalty::L2(options.lambda),
-    });
+    let builder = builder.penalty(make.penalty.with(options.lambda));
     let mut net = builder.init(Init::He).seed(options.seed).exec(exec).build()?;
     // Biases of 0 are the kink of ReLU where dropout takes all units that an example has.
     for tensor in net.tensors().into_iter().filter(|tensor| tensor.shape.len() == 1) {
@@ -235,23 +265,4 @@ fn train(net: &mut Mlp<f64>, make: Make, batch: &Batch, steps: usize) -> Result<
         net.update(&mut optimizer)?;
     }
     Ok(())
-}
-
-/// The name of an option's value.
-fn name(value: impl ValueEnum) -> String {
-    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-}
-
-fn activation(text: &str) -> Result<Activation, String> {
-    let names = || Activation::ALL.map(Activation::name).join(", ");
-    let found = Activation::ALL.into_iter().find(|activation| activation.name() == text);
-    found.ok_or_else(|| format!("there are {}", names()))
-}
-
-fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number < LEAST => Err(format!("it must be at least {LEAST}")),
-        Ok(number) => Ok(number),
-        Err(error) => Err(error.to_string()),
-    }
 }
