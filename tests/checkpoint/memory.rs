@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 /// Most bytes that reading takes for each byte of a file.
-const MAX_MULTIPLE: usize = 32;
+const MAX_MULTIPLE: usize = 16;
 
 struct Counting;
 

@@ -174,7 +174,8 @@ fn each_part_of_a_run_matters() {
     };
     let right = end(&|_| {});
     assert_eq!(right, end(&|_| {}));
-    let changes: [&dyn Fn(&mut Run<'_, f64>); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Run<'_, f64>);
+    let changes: [Change<'_>; 6] = [
         &|run| run.net.set_steps(6),
         &|run| run.optimizer = Optimizer::adam(0.03),
         &|run| run.batches.seek(1).unwrap(),
