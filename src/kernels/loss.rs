@@ -1,7 +1,7 @@
 //! Costs of single outputs: what happens to a vector of logits z and of wanted values y.
 
 use super::math;
-use super::reduce::Reduce;
+use super::reduce::{Reduce, same_for_all};
 use super::rows::merged_by_addition;
 use crate::element::Element;
 use crate::simd::Simd;
@@ -62,19 +62,4 @@ impl<T: Element> Lanewise<T, 2, 1> for Difference<T> {
     }
 }
 
-macro_rules! from_zero {
-    ($($name:ident),*) => {$(
-        impl<T: Element> Reduce<T, 2> for $name {
-            type Fold = Self;
-            fn start() -> T {
-                T::ZERO
-            }
-            #[inline(always)]
-            fn fold(self, _: usize) -> Self {
-                self
-            }
-        }
-    )*};
-}
-
-from_zero!(BinaryCrossEntropy, SquaredDifferences);
+same_for_all!(BinaryCrossEntropy, 2; SquaredDifferences, 2);

@@ -179,6 +179,8 @@ macro_rules! same_for_all {
     )*};
 }
 
+pub(super) use same_for_all;
+
 same_for_all!(Sum, 1; ShiftedSum<T>, 1; Squares, 1; Deviations<T>, 1; Scaled<T>, 1; SumAbs, 1; Dot, 2);
 
 /// Some chunks of arrays to one number each, at their places in `to`.
