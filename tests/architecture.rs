@@ -105,7 +105,7 @@ fn no_file_is_long() {
 #[test]
 fn one_name_per_family() {
     for family in ["gemm", "activation", "softmax", "loss", "reduce", "norm", "dropout", "optim"] {
-        for place in ["src", "tests", "benches"] {
+        for place in ["src", "tests/kernels", "benches"] {
             let path = root().join(place).join(family).with_extension("rs");
             assert!(path.exists(), "{} is missing", path.display());
         }

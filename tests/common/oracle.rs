@@ -1,5 +1,5 @@
-//! The elementary functions and activations in twice the digits of `f64`: formulas that hold over the whole range. `tests/oracle.rs`
-//! holds them to naive ones in as many digits as these need.
+//! The elementary functions and activations in twice the digits of `f64`: formulas that hold over the whole range.
+//! `tests/kernels/oracle.rs` holds them to naive ones in as many digits as these need.
 
 use super::twofold::{LN_2, Twofold, Wide, twofold};
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};

@@ -1,4 +1,4 @@
-"""Makes data.safetensors: what PyTorch and NumPy compute, in float64, for tests/parity.rs.
+"""Makes data.safetensors: what PyTorch and NumPy compute, in float64, for tests/kernels/parity.rs.
 
 Run once, with the versions below, which the file carries too:
 

@@ -1,4 +1,4 @@
-"""Makes training.safetensors: the costs of 200 training steps by PyTorch, in float64, for tests/training_parity.rs.
+"""Makes training.safetensors: the costs of 200 training steps by PyTorch, in float64, for tests/training/training_parity.rs.
 
 Run once, with the versions below, which the file carries too:
 

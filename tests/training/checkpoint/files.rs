@@ -1,0 +1,190 @@
+//! On disk there is the old file or the new one, whole.
+
+use super::small;
+use roofline::nn::checkpoint::{Checkpoint, CheckpointError};
+use roofline::nn::{Mlp, Rule};
+use roofline::{Activation, Exec};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder that goes when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("roofline-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn with_note(note: impl ToString) -> Checkpoint<f32> {
+    let mut checkpoint = small::<f32>(Rule::momentum());
+    checkpoint.configuration.insert("note".into(), note.to_string());
+    checkpoint
+}
+
+fn note(path: &Path) -> String {
+    Checkpoint::<f32>::load(path).unwrap_or_else(|error| panic!("{error}")).configuration["note"].clone()
+}
+
+#[test]
+fn a_file_is_replaced_and_nothing_else_is_left() {
+    let folder = Folder::new("replaced");
+    let path = folder.file("a.safetensors");
+    for text in ["first", "second"] {
+        with_note(text).save(&path).unwrap();
+        assert_eq!(note(&path), text);
+    }
+    assert_eq!(folder.names(), ["a.safetensors"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_mode_stays_and_links_are_followed() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = Folder::new("mode");
+    let (path, link) = (folder.file("a"), folder.file("link"));
+    with_note("old").save(&path).unwrap();
+    for mode in [0o600, 0o644, 0o666] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        with_note("new").save(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
+    symlink("a", &link).unwrap();
+    with_note("by link").save(&link).unwrap();
+    assert!(link.is_symlink() && note(&path) == "by link");
+    assert_eq!(folder.names(), ["a", "link"]);
+}
+
+#[test]
+fn what_cannot_be_replaced_or_read_is_an_error() {
+    let folder = Folder::new("refused");
+    fs::create_dir(folder.file("folder")).unwrap();
+    let io = |result: Result<(), CheckpointError>| match result.unwrap_err() {
+        CheckpointError::Io { action, path, .. } => (action, path),
+        other => panic!("{other}"),
+    };
+    let checkpoint = with_note("");
+    assert_eq!(io(checkpoint.save(folder.file("folder"))), ("replace", folder.file("folder")));
+    assert_eq!(io(checkpoint.save(folder.file("none/a"))).0, "create");
+    assert_eq!(io(Checkpoint::<f32>::load(folder.file("folder")).map(drop)), ("read", folder.file("folder")));
+    assert_eq!(io(Checkpoint::<f32>::load(folder.file("none")).map(drop)), ("read", folder.file("none")));
+    assert_eq!(folder.names(), ["folder"]);
+}
+
+/// Training that came to nothing must not take the last good checkpoint along.
+#[test]
+fn a_run_that_came_to_nothing_does_not_replace_the_last_good_file() {
+    let folder = Folder::new("nothing");
+    let path = folder.file("a");
+    with_note("good").save(&path).unwrap();
+    let mut net = Mlp::<f32>::builder(2).dense(3, Activation::Relu).softmax(2).build().unwrap();
+    let at = net.tensors()[2].range.start + 4;
+    net.parameters_mut()[at] = f32::NAN;
+    let error = Checkpoint::of(&net, None).unwrap().save(&path).unwrap_err();
+    assert_eq!(error.to_string(), "tensor \"layers.1.weight\": element 4 is NaN, no run can go on from that");
+    assert_eq!((note(&path), folder.names()), ("good".into(), vec!["a".into()]));
+}
+
+#[cfg(unix)]
+mod children {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    /// What tells a child of a test that it is one, and which file is its.
+    const CHILD: &str = "ROOFLINE_CHECKPOINT_CHILD";
+    const KILLS: u64 = 40;
+
+    /// The same test in another process.
+    fn child(test: &str, path: &Path) -> Child {
+        let program = std::env::current_exe().unwrap();
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let test = format!("{module}::{test}");
+        let mut command = Command::new(program);
+        command.args(["--exact", "--nocapture", &test]).env(CHILD, path).stdout(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Saves files of about 1, 50 and 400 kB in turn, each with the number of the process.
+    fn save_for_ever(path: &Path) -> ! {
+        let checkpoints = [4, 100, 300].map(|units| {
+            let net = Mlp::<f32>::builder(units).dense(units, Activation::Relu).softmax(2).build().unwrap();
+            let mut checkpoint = Checkpoint::of(&net, None).unwrap();
+            checkpoint.configuration.insert("note".into(), std::process::id().to_string());
+            checkpoint
+        });
+        loop {
+            checkpoints.iter().for_each(|checkpoint| checkpoint.save(path).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_killed_process_leaves_a_whole_file() {
+        if let Some(path) = std::env::var_os(CHILD) {
+            save_for_ever(Path::new(&path));
+        }
+        let folder = Folder::new("killed");
+        let path = folder.file("a");
+        with_note("first").save(&path).unwrap();
+        let mut moment = 1_u64;
+        for _ in 0..KILLS {
+            let mut child = child("a_killed_process_leaves_a_whole_file", &path);
+            let (start, id) = (Instant::now(), child.id().to_string());
+            // Every file on the way is whole too.
+            while note(&path) != id {
+                assert!(start.elapsed() < Duration::from_secs(60), "the child does not save");
+            }
+            moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            std::thread::sleep(Duration::from_micros((moment >> 33) % 8_000));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let after = Checkpoint::<f32>::load(&path).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(after.configuration["note"], id);
+            after.network(Exec::sequential()).unwrap();
+        }
+    }
+
+    /// A disk that is full after 1000 bytes: a limit on the size of files, which needs no rights.
+    fn limit_files() {
+        let limit = libc::rlimit { rlim_cur: 1000, rlim_max: 1000 };
+        // SAFETY: both calls concern this process, which is the test's own child; `limit` lives as long as the call.
+        let results =
+            unsafe { (libc::signal(libc::SIGXFSZ, libc::SIG_IGN), libc::setrlimit(libc::RLIMIT_FSIZE, &limit)) };
+        assert!(results.0 != libc::SIG_ERR && results.1 == 0);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file() {
+        if let Some(path) = std::env::var_os(CHILD) {
+            limit_files();
+            match with_note("new").save(Path::new(&path)).unwrap_err() {
+                CheckpointError::Io { action: "write", .. } => return,
+                other => panic!("{other}"),
+            }
+        }
+        let folder = Folder::new("full");
+        let path = folder.file("a");
+        with_note("old").save(&path).unwrap();
+        let status = child("a_full_disk_leaves_the_old_file", &path).wait().unwrap();
+        assert!(status.success(), "{status}");
+        assert_eq!((note(&path), folder.names()), ("old".into(), vec!["a".into()]));
+    }
+}
