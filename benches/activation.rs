@@ -54,7 +54,7 @@ fn activation(c: &mut Criterion) {
     let (len, exec) = (1 << 16, Exec::sequential());
     let x: Vec<f32> = values(len, 2).into_iter().map(|x| x as f32).collect();
     let mut y = x.clone();
-    let mut group = c.benchmark_group("f32 65536");
+    let mut group = c.benchmark_group("activation f32 65536");
     group.throughput(Throughput::ElementsAndBytes { elements: len as u64, bytes: 8 * len as u64 });
     for (name, kernel) in kernels::<f32>() {
         group.bench_function(name, |bencher| bencher.iter(|| kernel(&exec, black_box(&x), &mut y)));

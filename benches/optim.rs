@@ -65,7 +65,7 @@ fn optim(c: &mut Criterion) {
                 println!("f32 {name:9} {len:9} {ns:7.3} ns/parameter {rate:7.1} GB/s {share:6.1} % of {limit:.1}");
             }
         }
-        let mut group = c.benchmark_group(format!("f32 {len}"));
+        let mut group = c.benchmark_group(format!("optim f32 {len}"));
         group.sample_size(10);
         for ((name, bytes), update) in BYTES.into_iter().zip(&mut updates) {
             group.throughput(Throughput::ElementsAndBytes { elements: len as u64, bytes: (bytes * len) as u64 });

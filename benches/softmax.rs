@@ -11,7 +11,7 @@ const SHAPES: [(usize, usize); 6] = [(64, 10), (1024, 10), (1024, 128), (256, 10
 
 fn softmax(c: &mut Criterion) {
     let exec = Exec::sequential();
-    let mut group = c.benchmark_group("softmax_cross_entropy f32");
+    let mut group = c.benchmark_group("softmax, cross-entropy, f32");
     for (rows, cols) in SHAPES {
         let logits = values(rows * cols, 1);
         let z = Mat::from_fn(rows, cols, |i, j| 8.0 * logits[i * cols + j] as f32);
@@ -39,7 +39,8 @@ fn softmax(c: &mut Criterion) {
                 println!("{name:14} {kernel:20} {ns:7.3} ns/element {rate:7.1} GB/s");
             }
         }
-        group.throughput(Throughput::Elements((rows * cols) as u64));
+        let elements = (rows * cols) as u64;
+        group.throughput(Throughput::ElementsAndBytes { elements, bytes: 8 * elements });
         group.bench_function(format!("{rows}x{cols}"), |bencher| {
             bencher.iter(|| exec.softmax_cross_entropy(black_box(z.as_ref()), &labels, dz.as_mut()));
         });
