@@ -349,7 +349,7 @@ fn tanh_form<T: Element, S: Simd<T>>(simd: S, t: S::V) -> Exponential<S::V> {
 pub(crate) fn gelu_tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let high = simd.splat(T::GELU_TANH_HIGH);
     let below = simd.max(negate(simd, high), x);
-    times_sigmoid(simd, below, tanh_form(simd, simd.min(high, simd.abs(below))))
+    times_sigmoid(simd, below, tanh_form(simd, simd.min(high, below)))
 }
 
 /// (x·σ(2u))′ = σ(2u) + x·σ′(2u)·(a + 3b·x²).

@@ -233,30 +233,39 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     simd.select(simd.lt(simd.abs(x), simd.splat(T::TANH_LOW)), x, y)
 }
 
-/// σ(x) = 1/(1 + e) for x ≥ 0 and e/(1 + e) below, with e = e^−|x|: nothing overflows, and the tail keeps its precision.
+/// σ(x) = 1/(1 + e⁻ˣ).
 #[inline(always)]
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let (one, e) = (simd.splat(T::ONE), decay(simd, x).value(simd));
-    simd.div(simd.select(simd.lt(x, simd.splat(T::ZERO)), e, one), simd.add(one, e))
+    times_sigmoid(simd, simd.splat(T::ONE), exponential_of_minus(simd, x))
 }
 
 /// x·σ(x); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn silu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    times_sigmoid(simd, simd.max(simd.splat(-T::LOGISTIC_HIGH), x), decay(simd, x))
+    times_sigmoid(simd, simd.max(simd.splat(-T::LOGISTIC_HIGH), x), exponential_of_minus(simd, x))
 }
 
-/// y·σ(v) for a v of the sign of y, with e = e^−|v| = 2ⁿ·(1 + p): y/(1 + e), and below 0 y·(1 + p)/(1 + e)·2ⁿ, whose last factor comes
-/// last, for e alone may be subnormal.
+/// e⁻ˣ.
+#[inline(always)]
+fn exponential_of_minus<T: Element, S: Simd<T>>(simd: S, x: S::V) -> Exponential<S::V> {
+    let high = simd.splat(T::LOGISTIC_HIGH);
+    let inside = simd.max(negate(simd, high), simd.min(high, x));
+    exponential(simd, negate(simd, inside))
+}
+
+/// y·σ(v) = y·a/(a + b·(1 + p)) with e⁻ᵛ = 2ⁿ·(1 + p), a = 2⁻ⁿ and b = 1 for n > 0, a = 1 and b = 2ⁿ else: nothing overflows, y·a is
+/// exact where it is normal, and the divisor is rounded once.
 #[inline(always)]
 pub(super) fn times_sigmoid<T: Element, S: Simd<T>>(simd: S, y: S::V, e: Exponential<S::V>) -> S::V {
     let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
+    let minus_n = negate(simd, e.n);
     // Beside 1 what is below counts for nothing.
-    let power = simd.power(simd.max(simd.splat(T::MIN_EXPONENT), e.n));
-    let divisor = simd.fma(e.mantissa(simd), power, one);
-    let (negative, p) = (simd.lt(y, zero), simd.add(e.high, e.low));
-    let (p, n) = (simd.select(negative, p, zero), simd.select(negative, e.n, zero));
-    simd.scale(simd.div(simd.fma(y, p, y), divisor), n)
+    let small = simd.power(simd.max(simd.splat(T::MIN_EXPONENT), simd.min(e.n, minus_n)));
+    let b = simd.select(simd.lt(zero, e.n), one, small);
+    // What the sum loses counts where b is 1.
+    let (sum, lost) = fast_two_sum(simd, one, small);
+    let divisor = simd.fma(b, simd.add(e.high, simd.add(e.low, lost)), sum);
+    simd.div(simd.scale(y, simd.min(zero, minus_n)), divisor)
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x| ≤ 1: the logarithm as in `log`, without an exponent to split off.
