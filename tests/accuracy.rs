@@ -163,5 +163,9 @@ fn errors_stay_below_their_limits_everywhere_and_are_written_down() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/accuracy.md");
     let text = std::fs::read_to_string(path).unwrap();
     let (before, after) = (text.find("| function").unwrap(), text.rfind("|\n").unwrap() + 2);
-    std::fs::write(path, format!("{}{table}{}", &text[..before], &text[after..])).unwrap();
+    let now = format!("{}{table}{}", &text[..before], &text[after..]);
+    // The documentation of the library includes it: a file that is written is a library that is built again.
+    if now != text {
+        std::fs::write(path, now).unwrap();
+    }
 }
