@@ -143,4 +143,29 @@ mod tests {
             assert!((sums[0] - expected).abs() <= 1e-13 * expected);
         }
     }
+
+    /// The helper of a region leaves after a while without a job, here before the first one: it is called again.
+    #[cfg(feature = "parallel")]
+    #[test]
+    fn a_job_of_a_region_has_helpers_however_late_it_comes() {
+        use core::sync::atomic::{AtomicUsize, Ordering};
+        use std::time::{Duration, Instant};
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let (here, met) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let meet = |_| {
+            here.fetch_add(1, Ordering::SeqCst);
+            let start = Instant::now();
+            while here.load(Ordering::SeqCst) < 2 && start.elapsed() < Duration::from_secs(20) {
+                std::thread::yield_now();
+            }
+            met.fetch_add(here.load(Ordering::SeqCst), Ordering::SeqCst);
+        };
+        pool.install(|| {
+            region(2, || {
+                std::thread::sleep(Duration::from_millis(100));
+                for_each(2, 2, meet);
+            });
+        });
+        assert_eq!(met.into_inner(), 4, "each of two parts found the other one");
+    }
 }

@@ -128,24 +128,32 @@ pub(super) fn most_parts(threads: usize, quanta: usize) -> usize {
     if quanta >= threads * QUANTA_TO_BALANCE { (4 * threads).min(MOST_PARTS) } else { threads.min(quanta) }
 }
 
-/// Calls the helpers that are missing, as many as the pool has workers for, and lets the first one in: a worker is often
-/// woken on the core of the thread that calls it, and would wait there for the end of a time slice, 3 ms and more.
+/// Calls the helpers that are missing, and lets the first one in: a worker is often woken on the core of the thread that calls
+/// it, and would wait there for the end of a time slice, 3 ms and more.
 fn recruit(crew: &Arc<Crew>, threads: usize) {
-    let wanted = threads.min(rayon::current_num_threads()).saturating_sub(1);
-    let missing = crew.called.load(Ordering::Relaxed)..wanted;
-    if missing.is_empty() {
+    if !call_missing(crew, threads) {
         return;
-    }
-    crew.cores.caller_is_here();
-    for _ in missing.clone() {
-        crew.called.fetch_add(1, Ordering::Relaxed);
-        let crew = Arc::clone(crew);
-        rayon::spawn(move || crew.help());
     }
     let start = Instant::now();
     while crew.present.load(Ordering::Relaxed) == 0 && start.elapsed() < WELCOME {
         std::thread::yield_now();
     }
+}
+
+/// Calls the helpers that are missing, as many as the pool has workers for, and says whether there are any.
+fn call_missing(crew: &Arc<Crew>, threads: usize) -> bool {
+    let wanted = threads.min(rayon::current_num_threads()).saturating_sub(1);
+    let missing = crew.called.load(Ordering::Relaxed)..wanted;
+    if missing.is_empty() {
+        return false;
+    }
+    crew.cores.caller_is_here();
+    for _ in missing {
+        crew.called.fetch_add(1, Ordering::Relaxed);
+        let crew = Arc::clone(crew);
+        rayon::spawn(move || crew.help());
+    }
+    true
 }
 
 /// See [`super::for_each`].
@@ -168,6 +176,10 @@ pub(super) fn run<F: Fn(usize) + Sync>(threads: usize, parts: usize, part: &F) {
         let epoch = Ticket::unpack(crew.ticket.load(Ordering::Relaxed)).epoch + 1;
         let ticket = Ticket { epoch, joined: 0, seats, next: 0, parts: parts as u64 };
         crew.ticket.store(ticket.pack(), Ordering::Release);
+        // On a busy machine helpers may have left before this thread came here, and the parts of a region may take minutes.
+        if crew.regions.load(Ordering::Relaxed) > 0 {
+            call_missing(crew, threads);
+        }
         let mut open = Open { crew, parts, mine: 0 };
         while let Some(index) = open.claim() {
             part(index);
