@@ -16,6 +16,9 @@ use crate::parallel;
 
 /// Multiply–adds that take about 5 µs: see [`Exec::parts`].
 const QUANTUM: usize = 1 << 18;
+/// Quanta from which a product is worth a fork. Alone and repeated it gains from 2 on, but in a training step the operands are what the
+/// other core has just written: there 2 to 4 quanta lose up to a third, and 6 gain.
+const LEAST_QUANTA: usize = 6;
 
 /// C ← alpha·A·B + beta·C on the default [`Exec`]. See [`Exec::gemm`].
 ///
@@ -235,7 +238,7 @@ impl Exec {
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };
-        let parts = self.parts(product.effort(), QUANTUM);
+        let parts = if forks(product) { self.parts(product.effort(), QUANTUM) } else { 1 };
         if parts == 1 {
             run(product, &plan);
             return Ok(());
@@ -276,7 +279,7 @@ impl Exec {
             column_sums: None,
         };
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
-        let parts = self.most_parts(product.effort(), QUANTUM);
+        let parts = if forks(&product) { self.most_parts(product.effort(), QUANTUM) } else { 1 };
         GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
     }
 }
@@ -310,6 +313,11 @@ impl GemmStrides {
     pub fn with_b_transposed(self, k: usize) -> Self {
         Self { b: (1, k as isize), ..self }
     }
+}
+
+/// Whether a product is worth a fork that finds its helpers awake.
+fn forks<T: Element>(product: &Product<T>) -> bool {
+    product.effort() >= LEAST_QUANTA * QUANTUM
 }
 
 /// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there

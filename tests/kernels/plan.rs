@@ -45,6 +45,8 @@ fn parts_grow_with_work_and_threads() {
     };
     assert_eq!(parts(1, 1024), (1, 1));
     assert_eq!(parts(2, 48), (1, 1));
+    // 10⁶ multiply–adds are not worth it where the other core has just written the operands.
+    assert_eq!(parts(2, 100), (1, 1));
     assert_eq!(parts(2, 256), (1, 2));
     // Four threads have four parts each, so that the fastest takes more.
     assert_eq!(parts(4, 1024), (1, 16));
