@@ -1,6 +1,7 @@
 //! [`AlignedVec`]: memory that starts on a cache line, for matrices, parameters and packing; and the thread's workspace.
 
 use crate::element::Element;
+use crate::error::Error;
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -54,6 +55,21 @@ thread_local! {
 #[inline]
 pub(crate) fn with_workspace<T: Element, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
     if len == 0 { f(&mut []) } else { with_lines(len, f) }
+}
+
+/// Makes sure that [`with_workspace`] has memory for `len` elements: for sizes that are not those of memory which is there already.
+///
+/// # Errors
+/// [`Error::WorkingMemory`].
+pub(crate) fn reserve_workspace<T: Element>(len: usize) -> Result<(), Error> {
+    if len == 0 {
+        return Ok(());
+    }
+    let mut space = WORKSPACE.take();
+    let missing = len.div_ceil(T::LANES).saturating_sub(space.len());
+    let result = space.try_reserve(missing);
+    WORKSPACE.set(space);
+    result.map_err(|_| Error::WorkingMemory { elements: len })
 }
 
 /// [`with_workspace`] of at least one element.

@@ -26,7 +26,7 @@ unsafe impl<T: Sync, const IN: usize, const P: usize> Sync for Columns<T, IN, P>
 
 /// Elements of the scratch memory of [`Exec::fold_columns`].
 pub(crate) fn scratch(rows: usize, cols: usize, outputs: usize) -> usize {
-    rows.div_ceil(STRIP).max(1) * cols * outputs
+    rows.div_ceil(STRIP).max(1).saturating_mul(cols).saturating_mul(outputs)
 }
 
 impl Exec {
@@ -42,6 +42,10 @@ impl Exec {
         let Columns { rows, cols, inputs, .. } = columns;
         debug_assert_eq!(scratch.len(), self::scratch(rows, cols, OUT));
         let (strips, size) = (rows.div_ceil(STRIP), OUT * cols);
+        if cols == 0 {
+            // There may be any number of rows.
+            return;
+        }
         if strips == 0 {
             return scratch.fill(F::start());
         }
@@ -79,6 +83,9 @@ impl Exec {
         F: ColumnMap<T, IN, P>,
     {
         let Columns { rows, cols, inputs, .. } = columns;
+        if cols == 0 {
+            return;
+        }
         let (token, parts) = (self.token().for_stores(), self.parts(rows * cols * IN, QUANTUM).min(rows.max(1)));
         let columns = &columns;
         self.for_each(parts, |index| {

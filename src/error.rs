@@ -54,6 +54,12 @@ pub enum Error {
         /// Elements from column to column.
         col_stride: isize,
     },
+    /// There is no memory for what a call keeps meanwhile: above all for copies of operands whose columns lie apart, which may repeat
+    /// elements and then be larger than any memory.
+    WorkingMemory {
+        /// Elements that were needed, or the greatest `usize` where they are more.
+        elements: usize,
+    },
     /// Two elements of an output view share an address.
     SelfOverlap {
         /// Rows of the view.
@@ -202,6 +208,9 @@ impl fmt::Display for Error {
                     f,
                     "a {rows}×{cols} view with strides ({row_stride}, {col_stride}) does not fit in the address space"
                 )
+            }
+            Error::WorkingMemory { elements } => {
+                write!(f, "no memory for {elements} elements, copies of operands or partial results")
             }
             Error::SelfOverlap { rows, cols, row_stride, col_stride } => write!(
                 f,

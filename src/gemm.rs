@@ -264,6 +264,8 @@ impl Exec {
     /// assert_eq!((plan.packing, plan.parts), (Packing::InPlace, (1, 1)));
     /// ```
     pub fn plan<T: Element>(&self, m: usize, n: usize, k: usize, strides: GemmStrides) -> GemmPlan {
+        // No operand is longer, and sums of lengths do not overflow.
+        let [m, n, k] = [m, n, k].map(|len| len.min(isize::MAX as usize));
         let strided = |(row, col)| Operand { ptr: core::ptr::null(), row, col };
         let mut product = Product {
             m,

@@ -1,7 +1,7 @@
 //! Costs whose outputs do not depend on each other: sigmoid with binary cross-entropy, and the squared error. (Softmax, whose do, is a
 //! function of rows: [`Exec::softmax_cross_entropy`].)
 
-use crate::buffer::with_workspace;
+use crate::buffer::{reserve_workspace, with_workspace};
 use crate::element::Element;
 use crate::elementwise::same_shape;
 use crate::error::Error;
@@ -86,7 +86,9 @@ impl Exec {
         let (cols, len) = (z.cols(), z.rows() * z.cols());
         let apart = [!is_contiguous(z), !is_contiguous(y), !is_contiguous(dz.as_ref())];
         let copies = apart.map(|apart| if apart { len } else { 0 });
-        with_workspace(copies.iter().sum(), |space| {
+        let needed = copies.iter().sum();
+        reserve_workspace::<T>(needed)?;
+        with_workspace(needed, |space| {
             let (copy_of_z, rest) = space.split_at_mut(copies[0]);
             let (copy_of_y, copy_of_dz) = rest.split_at_mut(copies[1]);
             let (from_z, from_y) = (flat(z, copy_of_z), flat(y, copy_of_y));

@@ -159,10 +159,9 @@ impl Exec {
     pub fn logsumexp<T: Element>(&self, z: MatRef<'_, T>, y: &mut [T]) -> Result<(), Error> {
         has_columns("logsumexp", z.rows(), z.cols())?;
         same_length("logsumexp: y (one a row)", z.rows(), y.len())?;
-        with_rows(Some(z), None, None, scratch::<T>(z.cols()), |rows, scratch| {
+        with_rows(Some(z), None, None, scratch::<T>(z.rows(), z.cols()), |rows, scratch| {
             rows::log_sum_exp(self, rows, scratch, y);
-        });
-        Ok(())
+        })
     }
 
     /// Mean cross-entropy of softmax(z) against one class index a row, and its gradient in one pass:
@@ -203,7 +202,7 @@ impl Exec {
     ) -> Result<f64, Error> {
         same_shape("softmax_cross_entropy: dz", z, (dz.rows(), dz.cols()))?;
         let weights = targets.check(z.rows(), z.cols())?;
-        Ok(self.cross_entropy(Some(z), targets, dz, weights))
+        self.cross_entropy(Some(z), targets, dz, weights)
     }
 
     /// [`Exec::softmax_cross_entropy_with`], the gradient in place of the logits.
@@ -225,7 +224,7 @@ impl Exec {
         targets: Targets<'_, T>,
     ) -> Result<f64, Error> {
         let weights = targets.check(z.rows(), z.cols())?;
-        Ok(self.cross_entropy(None, targets, z, weights))
+        self.cross_entropy(None, targets, z, weights)
     }
 
     /// Without z, of the logits in `dz`.
@@ -235,15 +234,15 @@ impl Exec {
         targets: Targets<'_, T>,
         dz: MatMut<'_, T>,
         weights: Weights<'_>,
-    ) -> f64 {
+    ) -> Result<f64, Error> {
         let m = dz.rows() as f64;
         let probabilities = match targets {
             Targets::Probabilities(t) => Some(t),
             Targets::Labels(_) | Targets::Smoothed { .. } => None,
         };
         let run = |rows, scratch: &mut [T]| rows::cross_entropy(self, rows, scratch, (weights, 1.0 / m));
-        let size = scratch::<T>(dz.cols());
-        with_rows(z, probabilities, Some(dz), size, run) / m
+        let size = scratch::<T>(dz.rows(), dz.cols());
+        Ok(with_rows(z, probabilities, Some(dz), size, run)? / m)
     }
 
     fn normalize<T: Element>(
@@ -255,10 +254,9 @@ impl Exec {
     ) -> Result<(), Error> {
         same_shape(what, z, (y.rows(), y.cols()))?;
         has_columns(what, z.rows(), z.cols())?;
-        with_rows(Some(z), None, Some(y), scratch::<T>(z.cols()), |rows, scratch| {
+        with_rows(Some(z), None, Some(y), scratch::<T>(z.rows(), z.cols()), |rows, scratch| {
             rows::normalize(self, rows, scratch, normalize);
-        });
-        Ok(())
+        })
     }
 
     fn normalize_inplace<T: Element>(
@@ -268,9 +266,8 @@ impl Exec {
         normalize: Normalize,
     ) -> Result<(), Error> {
         has_columns(what, z.rows(), z.cols())?;
-        let size = scratch::<T>(z.cols());
-        with_rows(None, None, Some(z), size, |rows, scratch| rows::normalize(self, rows, scratch, normalize));
-        Ok(())
+        let size = scratch::<T>(z.rows(), z.cols());
+        with_rows(None, None, Some(z), size, |rows, scratch| rows::normalize(self, rows, scratch, normalize))
     }
 
     fn row_gradient<T: Element>(
@@ -282,8 +279,7 @@ impl Exec {
         same_shape(what[0], y, (dy.rows(), dy.cols()))?;
         same_shape(what[1], y, (dz.rows(), dz.cols()))?;
         has_columns(what[1], y.rows(), y.cols())?;
-        with_rows(Some(dy), Some(y), Some(dz), 0, |rows, _| rows::gradient(self, rows, normalize));
-        Ok(())
+        with_rows(Some(dy), Some(y), Some(dz), 0, |rows, _| rows::gradient(self, rows, normalize))
     }
 }
 

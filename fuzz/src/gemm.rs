@@ -1,10 +1,11 @@
-//! One GEMM call, drawn from bytes and checked against the oracle.
+//! One GEMM call, drawn from bytes and checked against the oracle, and another form of it.
 
+use super::operands::{Memory, assert_same};
 use crate::common::gemm::Case;
-use crate::common::strided::{Layout, Strided};
-use crate::common::{Float, Rng, sequential_execs};
+use crate::common::strided::Strided;
+use crate::common::{Float, Rng, exact_sum, sequential_execs};
 use arbitrary::Arbitrary;
-use roofline::{Activation, Element, Exec};
+use roofline::{Activation, Element, Epilogue, Exec, PackedB};
 
 /// Rows and columns, and mostly k, are at most this.
 const MOST: usize = 80;
@@ -25,26 +26,33 @@ pub struct Plan {
     bias: bool,
     activation: u8,
     special: Option<Special>,
+    form: Form,
     isa: u8,
     threads: u8,
+}
+
+/// Another form of the same call.
+#[derive(Arbitrary, Clone, Debug)]
+enum Form {
+    /// By pointers, without an epilogue.
+    Raw,
+    /// B is packed ahead, twice.
+    Packed,
+    ColumnSums,
+    /// Times the gradient of an activation, whose outputs lie in memory like this.
+    Gradient(u8, Memory),
 }
 
 #[derive(Arbitrary, Clone, Debug)]
 enum Depth {
     Short(u8),
     /// So many steps from the end of the first or second block of k.
-    Block { second: bool, steps: i8 },
+    Block {
+        second: bool,
+        steps: i8,
+    },
     /// One value in 256: enough of k that threads share the work.
     Fork(u8),
-}
-
-#[derive(Arbitrary, Clone, Debug)]
-struct Memory {
-    by_columns: bool,
-    gap: u8,
-    pad: u8,
-    flip_rows: bool,
-    flip_cols: bool,
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -85,6 +93,14 @@ impl Plan {
         } else {
             case.verify(&execs);
         }
+        for exec in execs {
+            match &self.form {
+                Form::Raw => check_raw(&case, exec),
+                Form::Packed => check_packed(&case, exec, &mut rng),
+                Form::ColumnSums => check_column_sums(&case, exec),
+                Form::Gradient(activation, memory) => check_gradient(&case, exec, (*activation, memory), &mut rng),
+            }
+        }
     }
 
     fn case<T: Float>(&self, rng: &mut Rng) -> Case<T> {
@@ -92,14 +108,74 @@ impl Plan {
         let shape = (m, n, self.depth.steps::<T>(m * n));
         let layouts = [0, 1, 2].map(|operand| self.memory[operand].layout());
         let mut case = Case::new(shape, layouts, rng).scaled(self.alpha.value(), self.beta.value(), rng);
-        case.activation =
-            [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh][self.activation as usize % 4];
+        case.activation = [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh]
+            [self.activation as usize % 4];
         case.bias = self.bias.then(|| rng.values(n));
         if let Some(special) = &self.special {
             special.put_into(if special.in_b { &mut case.b } else { &mut case.a });
         }
         case
     }
+}
+
+/// Pointers give the bits that views give.
+fn check_raw<T: Float>(case: &Case<T>, exec: Exec) {
+    let plain = Case { bias: None, activation: Activation::Identity, ..case.clone() };
+    let (expected, found) = (plain.run(exec), plain.run_raw(exec));
+    assert_same(&(&plain, exec), &expected.to_vec(), &found.to_vec());
+    assert!(found.gaps_untouched(), "{plain:?} on {exec:?}, raw");
+}
+
+/// A packed B gives a product within the bound, after a `repack` the same bits.
+fn check_packed<T: Float>(case: &Case<T>, exec: Exec, rng: &mut Rng) {
+    let mut packed = PackedB::new(&exec, case.b.view());
+    let run = |packed: &PackedB<T>| {
+        let (mut c, activation) = (case.c.clone(), case.activation);
+        let epilogue = Epilogue { bias: case.bias.as_deref(), activation, gradient: None };
+        exec.gemm_packed(case.alpha, case.a.view(), packed, case.beta, c.view_mut(), epilogue).expect("it fits");
+        c
+    };
+    let found = run(&packed);
+    let (m, n) = (found.rows, found.cols);
+    for at in (0..m * n).take(40).map(|_| rng.below(m * n)) {
+        let place = (at / n, at % n);
+        case.check_element(exec, &found, place, case.expected(place.0, place.1));
+    }
+    assert!(found.gaps_untouched(), "{case:?} on {exec:?}, packed");
+    packed.repack(&exec, case.b.view()).expect("as before");
+    assert_same(&(case, exec), &found.to_vec(), &run(&packed).to_vec());
+}
+
+/// The product has the bits that it has alone, and the sums are those of B within (k + 2)·u·Σ|b|.
+fn check_column_sums<T: Float>(case: &Case<T>, exec: Exec) {
+    let plain = Case { bias: None, activation: Activation::Identity, ..case.clone() };
+    let (mut c, mut sums) = (case.c.clone(), vec![T::CANARY; case.c.cols].into_boxed_slice());
+    let (a, b) = (case.a.view(), case.b.view());
+    exec.gemm_column_sums(case.alpha, a, b, case.beta, c.view_mut(), &mut sums).expect("it fits");
+    assert_same(&(case, exec), &plain.run(exec).to_vec(), &c.to_vec());
+    assert!(c.gaps_untouched(), "{case:?} on {exec:?}, column sums");
+    for (j, sum) in sums.iter().enumerate() {
+        let column: Vec<f64> = (0..case.b.rows).map(|p| case.b.get(p, j).to_f64()).collect();
+        let size: f64 = column.iter().map(|b| b.abs()).sum();
+        let (sum, exact) = (sum.to_f64(), if size.is_finite() { exact_sum(&column) } else { column.iter().sum() });
+        let bound = (column.len() + 2) as f64 * T::UNIT_ROUNDOFF * size;
+        let agrees = sum == exact || (sum - exact).abs() <= bound || sum.is_nan() && exact.is_nan();
+        assert!(agrees, "{case:?} on {exec:?}: sum {sum:e} of column {j}, not {exact:e}");
+    }
+}
+
+/// The gradient as epilogue is, to the bit, the product and then the pass over it.
+fn check_gradient<T: Float>(case: &Case<T>, exec: Exec, (activation, memory): (u8, &Memory), rng: &mut Rng) {
+    let known: Vec<_> = Activation::ALL.into_iter().filter(|f| f.output_determines_gradient()).collect();
+    let (activation, (m, n)) = (known[activation as usize % known.len()], (case.c.rows, case.c.cols));
+    let outputs = Strided::new(memory.layout(), m, n, |_, _| rng.value());
+    let (mut c, mut expected) = (case.c.clone(), case.run(exec).to_vec());
+    exec.activation_grad_from_output_inplace(activation, &outputs.to_vec(), &mut expected).expect("one shape");
+    let gradient = Some((activation, outputs.view()));
+    let epilogue = Epilogue { bias: case.bias.as_deref(), activation: case.activation, gradient };
+    exec.gemm_with(case.alpha, case.a.view(), case.b.view(), case.beta, c.view_mut(), epilogue).expect("one shape");
+    assert_same(&(case, exec, activation), &expected, &c.to_vec());
+    assert!(c.gaps_untouched(), "{case:?} on {exec:?}, gradient");
 }
 
 impl Depth {
@@ -114,14 +190,6 @@ impl Depth {
             Depth::Fork(171) if elements >= 1 << 10 => FORKING_WORK / elements + 1,
             Depth::Fork(k) => k as usize,
         }
-    }
-}
-
-impl Memory {
-    /// Half of the layouts have a unit stride, for most callers' have.
-    fn layout(&self) -> Layout {
-        let Memory { by_columns, gap, pad, flip_rows, flip_cols } = *self;
-        Layout { by_columns, gap: [0, 0, 1, 2][gap as usize % 4], pad: pad as usize % 8, flip_rows, flip_cols }
     }
 }
 

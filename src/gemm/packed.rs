@@ -44,7 +44,8 @@ impl<T: Element> PackedB<T> {
     pub fn new(exec: &Exec, b: MatRef<'_, T>) -> Self {
         let (rows, cols, isa) = (b.rows(), b.cols(), exec.isa());
         let vectors = panel_vectors::<T>(cols, T::registers(exec.token()));
-        let columns = cols.div_ceil(vectors * T::LANES).checked_mul(vectors * T::LANES);
+        // Without rows there may be any number of columns.
+        let columns = if rows == 0 { Some(0) } else { cols.checked_next_multiple_of(vectors * T::LANES) };
         let len = columns.and_then(|columns| columns.checked_mul(rows)).expect("rows · columns overflows usize");
         let mut packed = Self { panels: AlignedVec::zeros(len), rows, cols, vectors, isa };
         packed.fill(exec, b);
@@ -118,7 +119,7 @@ impl Exec {
         if self.backend() != Backend::Native {
             return Err(Error::NativeOnly { what: "gemm_packed", backend: self.backend() });
         }
-        let columns = b.cols.next_multiple_of(b.vectors * T::LANES);
+        let columns = b.panels.len().checked_div(b.rows).unwrap_or(0);
         let operand = Operand { ptr: b.panels.as_ptr(), row: columns as isize, col: 1 };
         let mut product = checked(alpha, a, (b.rows, b.cols, operand), beta, &mut c, epilogue)?;
         product.panels_from = Some(0);

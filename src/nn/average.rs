@@ -52,7 +52,7 @@ impl ExponentialAverage {
     /// v ← β·v + (1 − β)·θ. A θ that is not a number makes the average one for good.
     pub fn add(&mut self, theta: f64) {
         self.v = self.beta * self.v + (1.0 - self.beta) * theta;
-        self.t += 1;
+        self.t = self.t.saturating_add(1);
     }
 
     /// v/(1 − βᵗ), an average whose weights sum to 1; `None` without values.

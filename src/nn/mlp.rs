@@ -94,7 +94,7 @@ impl<T: Element> Mlp<T> {
     /// variance.
     pub fn forward(&mut self, x: MatRef<'_, T>) -> Result<MatRef<'_, T>, Error> {
         self.check_inputs(x, true)?;
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         self.pass(x, Some(self.steps))?;
         for (layer, trace) in self.layers.iter().zip(&mut self.traces) {
             layer.update_running(trace, x.rows())?;

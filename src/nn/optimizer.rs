@@ -102,7 +102,7 @@ impl<T: Element> Optimizer<T> {
         match state.step(&pass, self.decay, w, dw) {
             Ok(norm) => {
                 self.gradient_norm = norm;
-                self.steps += u64::from(norm.is_none_or(f64::is_finite));
+                self.steps = self.steps.saturating_add(u64::from(norm.is_none_or(f64::is_finite)));
                 Ok(())
             }
             Err(error) => {

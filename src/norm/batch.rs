@@ -35,8 +35,7 @@ impl Exec {
             let (fold, scale) = space.split_at_mut(columns::scratch(rows.count, rows.cols, 1));
             self.column_moments(rows, fold, &mut statistics.mean, &mut statistics.variance);
             self.apply_affine(rows, affine, statistics, scale);
-        });
-        Ok(())
+        })
     }
 
     /// Batch norm after training, with the statistics of [`RunningStatistics`](crate::RunningStatistics): rows do not depend on each
@@ -52,8 +51,7 @@ impl Exec {
         y: MatMut<'_, T>,
     ) -> Result<(), Error> {
         self.check_batch(x, &affine, statistics, (y.rows(), y.cols()))?;
-        with_rows(Some(x), None, Some(y), x.cols(), |rows, scale| self.apply_affine(rows, affine, statistics, scale));
-        Ok(())
+        with_rows(Some(x), None, Some(y), x.cols(), |rows, scale| self.apply_affine(rows, affine, statistics, scale))
     }
 
     /// Gradients of [`Exec::batch_norm`], from its x and the statistics that it gave: dβ = Σ dy, dγ = Σ dy ⊙ x̂ and
@@ -105,8 +103,7 @@ impl Exec {
             }
             let params = [mean, p.as_ptr(), q.as_ptr(), scale.as_ptr()];
             self.map_columns(of_columns(rows, [rows.x, rows.w], params), BatchGradient, rows.y);
-        });
-        Ok(())
+        })
     }
 
     /// y = (x − μ)·γ/√(σ² + ε) + β, with memory for a number a column.

@@ -55,8 +55,7 @@ impl Exec {
                     None => T::dispatch(self.token(), LayerNorm { rows, gamma, beta, epsilon, mean, variance }),
                 }
             });
-        });
-        Ok(())
+        })
     }
 
     /// Gradients of [`Exec::layer_norm`], from its x and the statistics that it gave: with g = dy ⊙ γ,
@@ -76,7 +75,7 @@ impl Exec {
         same_shape("normalisation: dy", x, (dy.rows(), dy.cols()))?;
         gradient.check(x.cols())?;
         let (count, cols) = (x.rows(), x.cols());
-        with_rows(Some(x), Some(dy), Some(dx), scratch(count, cols, 2, 0) + count, |rows, space| {
+        with_rows(Some(x), Some(dy), Some(dx), scratch(count, cols, 2, 0).saturating_add(count), |rows, space| {
             let (inverse, fold) = space.split_at_mut(count);
             for (inverse, &variance) in inverse.iter_mut().zip(&statistics.variance) {
                 *inverse = T::from_f64(affine.inverse(variance));
@@ -96,8 +95,7 @@ impl Exec {
                     None => T::dispatch(self.token(), LayerGradient { rows, gamma, mean, inverse }),
                 }
             });
-        });
-        Ok(())
+        })
     }
 
     /// Runs `f` with the rows of each part, and the number of the first.

@@ -78,7 +78,6 @@ impl<T: Element> RunningStatistics<T> {
     pub fn update(&mut self, batch: &Statistics<T>, n: usize) -> Result<(), Error> {
         self.check()?;
         batch.check("running statistics: batch (one a column)", self.mean.len())?;
-        same_length("running statistics: variance", self.mean.len(), self.variance.len())?;
         if n < 2 {
             return Err(Error::TooShort { what: "running statistics: batch", needed: 2, found: n });
         }
@@ -91,14 +90,15 @@ impl<T: Element> RunningStatistics<T> {
         for (v, x) in self.variance.iter_mut().zip(&batch.variance) {
             average(v, x.to_f64() * correction);
         }
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         Ok(())
     }
 
     /// The averages, bias-corrected.
     ///
     /// # Errors
-    /// [`Error::TooShort`] before the first batch.
+    /// [`Error::TooShort`] before the first batch; [`Error::Length`] where there are not as many variances as means;
+    /// [`Error::OutOfRange`] unless 0 ≤ `beta` < 1.
     pub fn statistics(&self) -> Result<Statistics<T>, Error> {
         let mut statistics = Statistics::new(self.mean.len());
         self.statistics_to(&mut statistics)?;
@@ -110,6 +110,7 @@ impl<T: Element> RunningStatistics<T> {
     /// # Errors
     /// As there, and [`Error::Length`] where `to` is for other columns.
     pub fn statistics_to(&self, to: &mut Statistics<T>) -> Result<(), Error> {
+        self.check()?;
         to.check("running statistics (one a column)", self.mean.len())?;
         if self.steps == 0 {
             return Err(Error::TooShort { what: "running statistics: batches", needed: 1, found: 0 });
@@ -122,6 +123,7 @@ impl<T: Element> RunningStatistics<T> {
     }
 
     fn check(&self) -> Result<(), Error> {
+        same_length("running statistics: variance", self.mean.len(), self.variance.len())?;
         if (0.0..1.0).contains(&self.beta) {
             return Ok(());
         }
@@ -133,7 +135,7 @@ impl Exec {
     /// The statistics of each column of x: those of the training set, to be applied to all sets ([`Exec::standardize`]).
     ///
     /// # Errors
-    /// [`Error::TooShort`] for no rows.
+    /// [`Error::TooShort`] for no rows; [`Error::WorkingMemory`].
     ///
     /// ```
     /// use roofline::{Exec, Mat};
@@ -187,8 +189,7 @@ impl Exec {
             }
             let params = [statistics.mean.as_ptr(), deviation.as_ptr()];
             self.map_columns(of_columns(rows, [rows.x], params), Standardize, rows.y);
-        });
-        Ok(())
+        })
     }
 }
 
@@ -203,5 +204,5 @@ pub(super) fn of_columns<T: Element, const IN: usize, const P: usize>(
 
 /// Memory for a fold of columns to `outputs` results, and the arrays of a number a column that come with it.
 pub(super) fn scratch(rows: usize, cols: usize, outputs: usize, arrays: usize) -> usize {
-    columns::scratch(rows, cols, outputs) + arrays * cols
+    columns::scratch(rows, cols, outputs).saturating_add(arrays.saturating_mul(cols))
 }

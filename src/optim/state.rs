@@ -290,7 +290,7 @@ impl<T: Element> Remember<T> for MomentumState<T> {
         // SAFETY: whoever runs the job owes the borrows; w and v alone are written, and the lengths agree.
         let arrays = unsafe { Arrays::new(w.len(), [dw.as_ptr(), p, v], [p, v]) };
         let share = if self.form == MomentumForm::Average { 1.0 - self.beta } else { 1.0 };
-        self.t += 1;
+        self.t = self.t.saturating_add(1);
         let [rate, beta, share] = [learning_rate, self.beta, share].map(T::from_f64);
         let nesterov = self.form == MomentumForm::Nesterov;
         let rule = Momentum { learning_rate: rate, beta, share, nesterov };
@@ -319,7 +319,7 @@ impl<T: Element> Remember<T> for RmsPropState<T> {
         let arrays = unsafe { Arrays::new(w.len(), [dw.as_ptr(), p, s], [p, s]) };
         let root = self.epsilon_place.root(self.epsilon, 1.0);
         let rule = RmsProp { learning_rate: T::from_f64(learning_rate), average: Average::new(self.beta), root };
-        self.t += 1;
+        self.t = self.t.saturating_add(1);
         let (terms, plain) = self.decay.terms(learning_rate, clip);
         Sweeping::new(arrays, rule, (terms, plain && !root.inside && !flushes(self.t)))
     }
@@ -341,7 +341,7 @@ impl<T: Element> Remember<T> for AdamState<T> {
     }
 
     fn job(&mut self, w: &mut [T], dw: &[T], learning_rate: f64, clip: f64) -> Self::Job {
-        self.t += 1;
+        self.t = self.t.saturating_add(1);
         let [correction1, correction2] = [self.beta1, self.beta2].map(|beta| 1.0 - power(beta, self.t));
         let (p, v, s) = (w.as_mut_ptr(), self.v.as_mut_ptr(), self.s.as_mut_ptr());
         // SAFETY: whoever runs the job owes the borrows; w, v and s alone are written, and the lengths agree.

@@ -42,7 +42,7 @@ impl Exec {
     /// [`Exec::argmax`] of each row, to y: the predicted class, where rows are logits.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `y` has one element a row; [`Error::TooShort`] for rows without elements.
+    /// [`Error::Length`] unless `y` has one element a row; [`Error::TooShort`] for rows without elements; [`Error::WorkingMemory`].
     ///
     /// ```
     /// use roofline::{Exec, Mat};
@@ -64,8 +64,7 @@ impl Exec {
                 let row = unsafe { core::slice::from_raw_parts(rows.x.at(i).cast_const(), rows.cols) };
                 *y = first_greatest(row);
             }
-        });
-        Ok(())
+        })
     }
 }
 

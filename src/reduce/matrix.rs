@@ -22,7 +22,7 @@ impl Exec {
     ///
     /// # Errors
     /// [`Error::Length`] unless `y` has one element a row; [`Error::TooShort`] for the mean, the greatest or the least of rows without
-    /// elements.
+    /// elements; [`Error::WorkingMemory`].
     ///
     /// ```
     /// use roofline::{Exec, Mat, Reduction};
@@ -54,15 +54,14 @@ impl Exec {
                 self.fold_rows(rows, y, Squares);
                 roots(y, rows.cols, |i| norm((0..rows.cols).map(|j| element(rows.x.at(i), j))));
             }
-        });
-        Ok(())
+        })
     }
 
     /// [`Exec::reduce`] of each column of x, to y. A sum has the error of chains of at most 64 additions, merged in a tree.
     ///
     /// # Errors
     /// [`Error::Length`] unless `y` has one element a column; [`Error::TooShort`] for the mean, the greatest or the least of columns
-    /// without elements.
+    /// without elements; [`Error::WorkingMemory`].
     ///
     /// ```
     /// use roofline::{Exec, Mat, Reduction};
@@ -97,8 +96,7 @@ impl Exec {
                 self.fold_each_column(rows, scratch, y, Squares);
                 roots(y, rows.count, |j| norm((0..rows.count).map(|i| element(rows.x.at(i), j))));
             }
-        });
-        Ok(())
+        })
     }
 
     /// Mean and variance Σ (x − mean)²/n of all of x: the mean first, then the squares of the differences, so that digits that the
@@ -121,7 +119,8 @@ impl Exec {
     /// [`Exec::moments`] of each row.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `mean` and `variance` have one element a row; [`Error::TooShort`] for rows without elements.
+    /// [`Error::Length`] unless `mean` and `variance` have one element a row; [`Error::TooShort`] for rows without elements;
+    /// [`Error::WorkingMemory`].
     ///
     /// ```
     /// use roofline::{Exec, Mat};
@@ -138,14 +137,14 @@ impl Exec {
             return Ok(());
         }
         Reduction::Mean.check("moments_rows: x", x.cols())?;
-        with_rows(Some(x), None, None, 0, |rows, _| self.row_moments(rows, mean, variance));
-        Ok(())
+        with_rows(Some(x), None, None, 0, |rows, _| self.row_moments(rows, mean, variance))
     }
 
     /// [`Exec::moments`] of each column.
     ///
     /// # Errors
-    /// [`Error::Length`] unless `mean` and `variance` have one element a column; [`Error::TooShort`] for columns without elements.
+    /// [`Error::Length`] unless `mean` and `variance` have one element a column; [`Error::TooShort`] for columns without elements;
+    /// [`Error::WorkingMemory`].
     ///
     /// ```
     /// use roofline::{Exec, Mat};
@@ -168,8 +167,7 @@ impl Exec {
         }
         Reduction::Mean.check("moments_columns: x", x.rows())?;
         let size = columns::scratch(x.rows(), x.cols(), 1);
-        with_rows(Some(x), None, None, size, |rows, scratch| self.column_moments(rows, scratch, mean, variance));
-        Ok(())
+        with_rows(Some(x), None, None, size, |rows, scratch| self.column_moments(rows, scratch, mean, variance))
     }
 
     /// Mean and variance of rows that are contiguous.

@@ -22,9 +22,9 @@ const QUANTUM: usize = 1 << 14;
 /// threads nor instruction sets change the bits.
 const GROUP: usize = 64;
 
-/// Elements that rows of so many columns need besides.
-pub(super) fn scratch<T>(cols: usize) -> usize {
-    if is_long::<T>(cols) { Partials::<T>::SIZE * cols.div_ceil(CHUNK) } else { 0 }
+/// Elements that so many rows and columns need besides.
+pub(super) fn scratch<T>(rows: usize, cols: usize) -> usize {
+    if rows > 0 && is_long::<T>(cols) { Partials::<T>::SIZE.saturating_mul(cols.div_ceil(CHUNK)) } else { 0 }
 }
 
 /// Runs a kernel of rows, or that of short ones if they are.

@@ -2,9 +2,15 @@
 
 #![allow(dead_code, unused_macros, reason = "each test crate uses a part of it")]
 
+pub mod dropout;
 pub mod functions;
 pub mod gemm;
+pub mod loss;
+pub mod norm;
+pub mod optim;
 pub mod oracle;
+pub mod reduce;
+pub mod softmax;
 pub mod strided;
 pub mod twofold;
 pub mod ulp;

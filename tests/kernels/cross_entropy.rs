@@ -1,6 +1,7 @@
 //! Softmax with cross-entropy: loss and gradient against f64, for every kind of target.
 
-use crate::common::{Float, Rng, THREADS, assert_mentions, exact_sum, fma_execs, promised_bits, sequential_execs};
+use crate::common::softmax::{cross_entropy, weights};
+use crate::common::{Float, Rng, THREADS, assert_mentions, fma_execs, promised_bits, sequential_execs};
 use roofline::{Error, Exec, Mat, MatRef, Targets};
 
 both_types!(
@@ -10,34 +11,6 @@ both_types!(
     impossible_classes_count_only_with_weight,
     same_bits_on_any_threads_and_instruction_set,
 );
-
-/// Weights of the classes that a target stands for.
-fn weights<T: Float>(targets: Targets<'_, T>, m: usize, n: usize) -> Vec<f64> {
-    let at = |i: usize, j: usize| match targets {
-        Targets::Labels(labels) => f64::from(u8::from(labels[i] == j)),
-        Targets::Smoothed { labels, smoothing } => {
-            smoothing / n as f64 + if labels[i] == j { 1.0 - smoothing } else { 0.0 }
-        }
-        Targets::Probabilities(t) => t.get(i, j).unwrap().to_f64(),
-    };
-    (0..m * n).map(|k| at(k / n, k % n)).collect()
-}
-
-/// Mean loss −Σ t·ln softmax(z), and (softmax(z)·Σ t − t)/m.
-fn oracle<T: Float>(z: &[T], t: &[f64], n: usize) -> (f64, Vec<f64>) {
-    let (m, mut losses, mut dz) = (z.len() / n, Vec::new(), Vec::new());
-    for (z, t) in z.chunks(n).zip(t.chunks(n)) {
-        let max = z.iter().map(|z| z.to_f64()).fold(f64::NEG_INFINITY, f64::max);
-        let sum = exact_sum(&z.iter().map(|z| (z.to_f64() - max).exp()).collect::<Vec<_>>());
-        let total = exact_sum(t);
-        for (z, t) in z.iter().zip(t) {
-            let log = z.to_f64() - max - sum.ln();
-            losses.push(-t * log);
-            dz.push((log.exp() * total - t) / m as f64);
-        }
-    }
-    (exact_sum(&losses) / m as f64, dz)
-}
 
 /// Every kind of target for m rows of n classes.
 fn kinds<'a, T: Float>(labels: &'a [usize], soft: MatRef<'a, T>) -> [Targets<'a, T>; 5] {
@@ -63,7 +36,7 @@ fn loss_and_gradient_match_the_oracle<T: Float>() {
         for (m, n) in [(9, 13), (1, 1), (65, 2), (3, 16), (20, 17), (150, 10), (6, 130), (2, 5000), (2, 20_001)] {
             let (z, labels, soft) = problem::<T>(m, n);
             for targets in kinds(&labels, soft.as_ref()) {
-                let (expected, gradient) = oracle(&z, &weights(targets, m, n), n);
+                let (expected, gradient) = cross_entropy(&z, &weights(targets, m, n), n);
                 let mut dz = Mat::zeros(m, n);
                 let view = MatRef::from_slice(&z, m, n).unwrap();
                 let loss = exec.softmax_cross_entropy_with(view, targets, dz.as_mut()).unwrap();

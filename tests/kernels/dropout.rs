@@ -1,5 +1,6 @@
 //! Dropout: its masks against a scalar generator, their statistics, and the fused forms against two passes.
 
+use crate::common::dropout::{philox, stays};
 use crate::common::{Float, Rng, THREADS, assert_mentions, assert_same_bits, fma_execs, sequential_execs};
 use roofline::{Activation, Dropout, Exec};
 
@@ -14,17 +15,6 @@ both_types!(
 
 const HALF: Dropout = Dropout { keep_prob: 0.5, seed: 1, step: 0 };
 
-/// Philox4x32-7, word by word.
-fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let ([mut a, mut b, mut c, mut d], [mut k0, mut k1]) = (counter, key);
-    for _ in 0..7 {
-        let (p, q) = (u64::from(a) * 0xd251_1f53, u64::from(c) * 0xcd9e_8d57);
-        [a, b, c, d] = [(q >> 32) as u32 ^ b ^ k0, q as u32, (p >> 32) as u32 ^ d ^ k1, p as u32];
-        (k0, k1) = (k0.wrapping_add(0x9e37_79b9), k1.wrapping_add(0xbb67_ae85));
-    }
-    [a, b, c, d]
-}
-
 /// The known answers that come with the authors' library Random123.
 #[test]
 fn the_scalar_generator_is_philox() {
@@ -32,18 +22,6 @@ fn the_scalar_generator_is_philox() {
     assert_eq!(philox([!0; 4], [!0; 2]), [0x5207_ddc2, 0x4516_5e59, 0x4d8e_e751, 0x8c52_f662]);
     let (counter, key) = ([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]);
     assert_eq!(philox(counter, key), [0x4dfc_caba, 0x190a_87f0, 0xc473_62ba, 0xb6b5_242a]);
-}
-
-/// Whether an element stays, as the module of the kernel tells it.
-fn stays(dropout: Dropout, element: u64) -> bool {
-    let (tile, v, lane) = (element / 64, element % 64 / 16, element % 16);
-    let counter = 8 * tile + lane / 2;
-    let word = philox(
-        [counter as u32, (counter >> 32) as u32, dropout.step as u32, (dropout.step >> 32) as u32],
-        [dropout.seed as u32, (dropout.seed >> 32) as u32],
-    )[(lane % 2 + 2 * (v / 2)) as usize];
-    let bits = if v % 2 == 0 { word >> 16 } else { word } as u16 as i16;
-    f64::from(bits) < (dropout.keep_prob * 65536.0).round() - 32768.0
 }
 
 fn masks_are_those_of_the_generator<T: Float>() {

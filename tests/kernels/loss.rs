@@ -1,6 +1,6 @@
 //! Binary cross-entropy of sigmoid outputs and the squared error against f64.
 
-use crate::common::oracle;
+use crate::common::loss::{losses, oracle};
 use crate::common::{Float, Rng, THREADS, assert_mentions, exact_sum, fma_execs, promised_bits, sequential_execs};
 use roofline::{Error, Exec, Mat, MatMut, MatRef};
 
@@ -10,26 +10,6 @@ both_types!(
     strides_do_not_matter,
     same_bits_on_any_threads_and_instruction_set,
 );
-
-/// One of the two.
-type Loss<T> = fn(&Exec, MatRef<'_, T>, MatRef<'_, T>, MatMut<'_, T>) -> Result<f64, Error>;
-
-fn losses<T: Float>() -> [(&'static str, Loss<T>); 2] {
-    [
-        ("sigmoid_cross_entropy", |exec, z, y, dz| exec.sigmoid_cross_entropy(z, y, dz)),
-        ("squared_error", |exec, z, y, dz| exec.squared_error(z, y, dz)),
-    ]
-}
-
-/// −y·ln σ(z) − (1 − y)·ln(1 − σ(z)) with −ln σ(z) = softplus(−z), and σ(z) − y; or ½(z − y)² and z − y.
-fn oracle(name: &str, z: f64, y: f64) -> (f64, f64) {
-    if name == "squared_error" {
-        return ((z - y).powi(2) / 2.0, z - y);
-    }
-    let ln = |z: f64| oracle::softplus(z).to_f64();
-    let times = |share: f64, cost: f64| if share == 0.0 { 0.0 } else { share * cost };
-    (times(y, ln(-z)) + times(1.0 - y, ln(z)), oracle::sigmoid(z).to_f64() - y)
-}
 
 /// Logits, and values of which some are 0 and some are 1.
 fn problem<T: Float>(m: usize, n: usize) -> (Mat<T>, Mat<T>) {

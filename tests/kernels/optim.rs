@@ -1,17 +1,8 @@
 //! Optimizer updates against plain loops in f64.
 
+use crate::common::optim::{DECAYS, Follow, KINDS, Kind, RATE, STEPS, Steps};
 use crate::common::{Float, Rng, THREADS, assert_mentions, assert_same_bits, exact_sum, fma_execs, sequential_execs};
-use roofline::{
-    AdamState, Decay, Element, EpsilonPlace, Exec, MomentumForm, MomentumState, OptimizerState, RmsPropState, SgdState,
-    Step,
-};
-
-const STEPS: usize = 50;
-/// Each step rounds a few times; 50 steps of 1e-2 on weights below 2.
-const MAX_EPSILONS: f64 = 200.0;
-const RATE: f64 = 0.01;
-/// Large enough to see at bounds of `MAX_EPSILONS` in f32.
-const EPSILON: f64 = 1e-3;
+use roofline::{AdamState, Decay, Exec, MomentumForm, MomentumState, OptimizerState, RmsPropState, SgdState, Step};
 
 both_types!(
     fifty_steps_follow_the_formulas,
@@ -22,131 +13,11 @@ both_types!(
     same_bits_on_any_threads_and_instruction_set,
 );
 
-/// One parameter's update by a rule, from g and t: written out in `f64`.
-type Rule = Box<dyn FnMut(f64, i32) -> f64>;
-
-/// The rules of this crate, each with the oracle of its step: what is taken from w, over α.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Sgd,
-    Momentum(MomentumForm),
-    RmsProp(EpsilonPlace),
-    Adam(EpsilonPlace),
-}
-
-const KINDS: [Kind; 8] = [
-    Kind::Sgd,
-    Kind::Momentum(MomentumForm::Average),
-    Kind::Momentum(MomentumForm::Classic),
-    Kind::Momentum(MomentumForm::Nesterov),
-    Kind::RmsProp(EpsilonPlace::Outside),
-    Kind::RmsProp(EpsilonPlace::Inside),
-    Kind::Adam(EpsilonPlace::Outside),
-    Kind::Adam(EpsilonPlace::Inside),
-];
-
-const DECAYS: [Decay; 5] = [
-    Decay { l1: 0.0, l2: 0.0, decoupled: 0.0 },
-    Decay { l1: 0.1, l2: 0.0, decoupled: 0.0 },
-    Decay { l1: 0.0, l2: 0.2, decoupled: 0.0 },
-    Decay { l1: 0.0, l2: 0.0, decoupled: 0.3 },
-    Decay { l1: 0.1, l2: 0.2, decoupled: 0.3 },
-];
-
-fn root(place: EpsilonPlace, s: f64) -> f64 {
-    match place {
-        EpsilonPlace::Outside => s.sqrt() + EPSILON,
-        EpsilonPlace::Inside => (s + EPSILON).sqrt(),
-    }
-}
-
-impl Kind {
-    fn rule(self) -> Rule {
-        let (mut v, mut s) = (0.0, 0.0);
-        match self {
-            Kind::Sgd => Box::new(|g, _| g),
-            Kind::Momentum(form) => Box::new(move |g, _| {
-                v = 0.9 * v + if form == MomentumForm::Average { (1.0 - 0.9) * g } else { g };
-                if form == MomentumForm::Nesterov { g + 0.9 * v } else { v }
-            }),
-            Kind::RmsProp(place) => Box::new(move |g, _| {
-                s = 0.9 * s + (1.0 - 0.9) * g * g;
-                g / root(place, s)
-            }),
-            Kind::Adam(place) => Box::new(move |g, t| {
-                v = 0.9 * v + (1.0 - 0.9) * g;
-                s = 0.999 * s + (1.0 - 0.999) * g * g;
-                v / (1.0 - 0.9_f64.powi(t)) / root(place, s / (1.0 - 0.999_f64.powi(t)))
-            }),
-        }
-    }
-
-    /// Runs `f` with a new state of this kind.
-    fn with_state<T: Element>(self, len: usize, decay: Decay, f: impl Steps<T>) {
-        match self {
-            Kind::Sgd => f.take(|| SgdState { decay }),
-            Kind::Momentum(form) => f.take(|| {
-                let mut state = MomentumState::new(len);
-                (state.form, state.decay) = (form, decay);
-                state
-            }),
-            Kind::RmsProp(place) => f.take(|| {
-                let mut state = RmsPropState::new(len);
-                (state.epsilon, state.epsilon_place, state.decay) = (EPSILON, place, decay);
-                state
-            }),
-            Kind::Adam(place) => f.take(|| {
-                let mut state = AdamState::new(len);
-                (state.epsilon, state.epsilon_place, state.decay) = (EPSILON, place, decay);
-                state
-            }),
-        }
-    }
-}
-
-/// What is to be done with states of any kind.
-trait Steps<T: Element> {
-    fn take<S: OptimizerState<T>>(self, new: impl Fn() -> S);
-}
-
-struct Follow {
-    exec: Exec,
-    len: usize,
-    kind: Kind,
-    decay: Decay,
-}
-
-impl<T: Element> Steps<T> for Follow {
-    fn take<S: OptimizerState<T>>(self, new: impl Fn() -> S) {
-        let Self { exec, len, kind, decay } = self;
-        let (mut values, mut state) = (Rng::new(51), new());
-        let mut w: Vec<T> = values.values(len);
-        let mut exact: Vec<(f64, Rule)> = w.iter().map(|w| (w.to_f64(), kind.rule())).collect();
-        for t in 1..=STEPS as i32 {
-            let dw: Vec<T> = values.values(len);
-            exec.update(&mut [Step { w: &mut w, dw: &dw, state: &mut state }], RATE).unwrap();
-            for ((w, rule), dw) in exact.iter_mut().zip(&dw) {
-                let sign = if *w == 0.0 { 0.0 } else { w.signum() };
-                let g = dw.to_f64() + decay.l2 * *w + decay.l1 * sign;
-                *w = (1.0 - RATE * decay.decoupled) * *w - RATE * rule(g, t);
-            }
-        }
-        for (found, (exact, _)) in w.iter().zip(&exact) {
-            let error = (found.to_f64() - exact).abs();
-            assert!(
-                error <= MAX_EPSILONS * T::UNIT_ROUNDOFF,
-                "{kind:?} {decay:?}: {found} not {exact}, {exec:?} {}",
-                T::NAME
-            );
-        }
-    }
-}
-
 fn fifty_steps_follow_the_formulas<T: Float>() {
     for exec in sequential_execs() {
         for (kind, decay) in KINDS.into_iter().flat_map(|kind| DECAYS.map(|decay| (kind, decay))) {
             for len in [1, 7, 16, 33, 100] {
-                kind.with_state::<T>(len, decay, Follow { exec, len, kind, decay });
+                kind.with_state::<T>(len, decay, Follow { exec, seed: 51, steps: STEPS, len, kind, decay });
             }
         }
     }
@@ -383,4 +254,20 @@ fn bad_input_is_refused_and_nothing_changed() {
         [Step { w: &mut w, dw: &[1.0; 2], state: &mut adam }, Step { w: &mut other, dw: &[1.0], state: &mut short }];
     assert_mentions(&exec.update(&mut steps, 0.1).unwrap_err(), &["adam: state: expected 1 elements, found 2"]);
     assert_eq!((w, other, adam.steps()), ([1.0, 2.0], [5.0], 0));
+}
+
+/// A count that was restored may be at its end: the bias correction is 1 then, and stays so.
+#[test]
+fn counts_do_not_wrap() {
+    let exec = Exec::sequential();
+    let (mut adam, mut momentum, mut rmsprop) = (AdamState::new(1), MomentumState::new(1), RmsPropState::new(1));
+    adam.restore(u64::MAX, &[0.5_f64], &[0.25]).unwrap();
+    momentum.restore(u64::MAX, &[0.5]).unwrap();
+    rmsprop.restore(u64::MAX, &[0.25]).unwrap();
+    let mut w = [1.0];
+    exec.adam(&mut w, &[0.5], &mut adam, RATE).unwrap();
+    exec.momentum(&mut w, &[0.5], &mut momentum, RATE).unwrap();
+    exec.rmsprop(&mut w, &[0.5], &mut rmsprop, RATE).unwrap();
+    assert!((w[0] - (1.0 - RATE - 0.5 * RATE - RATE)).abs() < 1e-9, "{w:?}");
+    assert_eq!([adam.steps(), momentum.steps(), rmsprop.steps()], [u64::MAX; 3]);
 }

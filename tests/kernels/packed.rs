@@ -3,7 +3,7 @@
 use crate::common::gemm::Case;
 use crate::common::strided::Layout;
 use crate::common::{Float, Rng, assert_mentions, assert_same_bits, execs, sequential_execs};
-use roofline::{Activation, Epilogue, Error, Exec, Isa, Mat, PackedB};
+use roofline::{Activation, Epilogue, Error, Exec, Isa, Mat, MatMut, MatRef, PackedB};
 
 both_types!(
     every_layout_and_batch,
@@ -92,4 +92,16 @@ fn wrong_operands_are_refused<T: Float>() {
     }
     assert!(c.as_slice().iter().all(|&x| x == T::ONE), "refused calls leave C alone");
     assert_mentions(&packed.repack(&exec, mat(4, 5).as_ref()).unwrap_err(), &["repack", "5×4", "4×5"]);
+}
+
+/// Without rows there may be any number of columns.
+#[test]
+fn nothing_of_any_width_is_packed() {
+    let exec = Exec::sequential();
+    let b = MatRef::<f32>::from_slice_with_strides(&[], 0, usize::MAX, 1, 1).unwrap();
+    let packed = PackedB::new(&exec, b);
+    assert_eq!((packed.rows(), packed.cols()), (0, usize::MAX));
+    let a = MatRef::<f32>::from_slice(&[], 0, 0).unwrap();
+    let c = MatMut::from_slice_with_strides(&mut [], 0, usize::MAX, 1, 1).unwrap();
+    exec.gemm_packed(1.0, a, &packed, 0.0, c, Epilogue::default()).unwrap();
 }

@@ -1,10 +1,11 @@
 //! Reductions of slices, rows and columns against f64.
 
+use crate::common::reduce::{MAX_SUM_ROUNDOFFS, check};
 use crate::common::{
     Float, Rng, THREADS, assert_mentions, assert_same_bits, exact_sum, fma_execs, is_nan, promised_bits,
     sequential_execs,
 };
-use roofline::{Exec, Mat, MatRef, Reduction};
+use roofline::{Error, Exec, Mat, MatRef, Reduction};
 
 both_types!(
     slices_match_the_oracle,
@@ -16,34 +17,6 @@ both_types!(
     strides_do_not_matter,
     same_bits_on_any_threads_and_instruction_set,
 );
-
-/// A sum's error is below this many units roundoff of Σ|x|, for every size here: see `Exec::reduce`.
-const MAX_SUM_ROUNDOFFS: f64 = 40.0;
-
-/// The exact value and the sum of the magnitudes in which its error counts.
-fn oracle<T: Float>(reduction: Reduction, x: &[T]) -> (f64, f64) {
-    let x: Vec<f64> = x.iter().map(|x| x.to_f64()).collect();
-    let abs: Vec<f64> = x.iter().map(|x| x.abs()).collect();
-    let squares: Vec<f64> = x.iter().map(|x| x * x).collect();
-    let n = x.len() as f64;
-    match reduction {
-        Reduction::Sum => (exact_sum(&x), exact_sum(&abs)),
-        Reduction::Mean => (exact_sum(&x) / n, exact_sum(&abs) / n),
-        Reduction::SumOfSquares => (exact_sum(&squares), exact_sum(&squares)),
-        Reduction::Norm1 => (exact_sum(&abs), exact_sum(&abs)),
-        Reduction::Norm2 => (exact_sum(&squares).sqrt(), exact_sum(&squares).sqrt()),
-        Reduction::NormMax => (abs.iter().copied().fold(0.0, f64::max), 0.0),
-        Reduction::Max => (x.iter().copied().fold(f64::NEG_INFINITY, f64::max), 0.0),
-        Reduction::Min => (x.iter().copied().fold(f64::INFINITY, f64::min), 0.0),
-    }
-}
-
-#[track_caller]
-fn check<T: Float>(exec: &Exec, reduction: Reduction, x: &[T], found: T) {
-    let (exact, size) = oracle(reduction, x);
-    let bound = MAX_SUM_ROUNDOFFS * T::UNIT_ROUNDOFF * size;
-    assert!((found.to_f64() - exact).abs() <= bound, "{exec:?} {reduction:?} of {}: {found} not {exact}", x.len());
-}
 
 fn slices_match_the_oracle<T: Float>() {
     let mut rng = Rng::new(81);
@@ -281,4 +254,28 @@ fn bad_input_is_refused() {
     exec.reduce_rows(Reduction::Norm2, empty.as_ref(), &mut y).unwrap();
     exec.reduce_columns(Reduction::Sum, Mat::<f32>::zeros(0, 2).as_ref(), &mut y).unwrap();
     assert_eq!(y, [0.0; 2]);
+}
+
+/// A view with strides of 0 may have more elements than any memory: what would be copied, or kept for each strip, is refused. 16 times
+/// 2⁶⁰ is 0 in 64 bits.
+#[test]
+fn copies_beyond_any_memory_are_refused() {
+    let (exec, x, many) = (Exec::sequential(), [1.0_f64], 1_usize << 60);
+    let refused = |error: Error| assert!(matches!(error, Error::WorkingMemory { .. }), "{error}");
+    let (mut y, mut variance, mut places) = ([7.0; 16], [7.0; 16], [7; 16]);
+    let wide = MatRef::from_slice_with_strides(&x, 16, many, 0, 0).unwrap();
+    refused(exec.reduce_rows(Reduction::Sum, wide, &mut y).unwrap_err());
+    refused(exec.moments_rows(wide, &mut y, &mut variance).unwrap_err());
+    refused(exec.argmax_rows(wide, &mut places).unwrap_err());
+    refused(exec.logsumexp(wide, &mut y).unwrap_err());
+    for col_stride in [0, 1] {
+        let x = [1.0; 16];
+        let high = MatRef::from_slice_with_strides(&x, many, 16, 0, col_stride).unwrap();
+        refused(exec.reduce_columns(Reduction::Norm2, high, &mut y).unwrap_err());
+        refused(exec.moments_columns(high, &mut y, &mut variance).unwrap_err());
+        refused(exec.statistics(high).unwrap_err());
+    }
+    assert_eq!((y, variance, places), ([7.0; 16], [7.0; 16], [7; 16]), "nothing is written");
+    let error = Error::WorkingMemory { elements: usize::MAX };
+    assert_mentions(&error, &["no memory", &usize::MAX.to_string()]);
 }

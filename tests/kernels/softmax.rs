@@ -1,11 +1,8 @@
 //! Softmax, log-softmax, their gradients and logsumexp by rows, against f64.
 
-use crate::common::{Float, Rng, THREADS, assert_mentions, assert_same_bits, exact_sum, fma_execs, sequential_execs};
+use crate::common::softmax::{check, epsilon};
+use crate::common::{Float, Rng, THREADS, assert_mentions, assert_same_bits, fma_execs, sequential_execs};
 use roofline::{Error, Exec, Mat, MatMut, MatRef};
-
-/// e^(z − max) inherits the rounding of z − max: (4 + |z − max|)·ε, as `Exec::softmax` says; the oracle of `f64` as much again.
-const SOFTMAX_EPSILONS: f64 = 4.0;
-const MAX_ROW_SUM_EPSILONS: f64 = 8.0;
 
 both_types!(
     probabilities_and_their_logarithms_match_the_oracle,
@@ -18,49 +15,9 @@ both_types!(
     same_bits_on_any_threads_and_instruction_set,
 );
 
-const EPSILON_F64: f64 = f64::EPSILON;
-
-fn epsilon<T: Float>() -> f64 {
-    2.0 * T::UNIT_ROUNDOFF
-}
-
-/// Probabilities, and ln Σ eᶻ.
-fn oracle<T: Float>(z: &[T]) -> (Vec<f64>, f64) {
-    let max = z.iter().map(|z| z.to_f64()).fold(f64::NEG_INFINITY, f64::max);
-    let exps: Vec<f64> = z.iter().map(|z| (z.to_f64() - max).exp()).collect();
-    let sum = exact_sum(&exps);
-    (exps.iter().map(|e| e / sum).collect(), max + sum.ln())
-}
-
 /// Logits from a scale and a shift.
 fn logits<T: Float>(rng: &mut Rng, len: usize, scale: f64, shift: f64) -> Vec<T> {
     rng.values::<f64>(len).iter().map(|z| T::from_f64(scale * z + shift)).collect()
-}
-
-fn check<T: Float>(exec: &Exec, z: &[T], cols: usize) {
-    let m = z.len() / cols;
-    let view = MatRef::from_slice(z, m, cols).unwrap();
-    let (mut y, mut log, mut lse) = (Mat::zeros(m, cols), Mat::zeros(m, cols), vec![T::ZERO; m]);
-    exec.softmax(view, y.as_mut()).unwrap();
-    exec.log_softmax(view, log.as_mut()).unwrap();
-    exec.logsumexp(view, &mut lse).unwrap();
-    for (i, row) in z.chunks(cols).enumerate() {
-        let max = row.iter().map(|z| z.to_f64()).fold(f64::NEG_INFINITY, f64::max);
-        let (expected, log_sum) = oracle(row);
-        let error = (lse[i].to_f64() - log_sum).abs();
-        assert!(error <= 4.0 * epsilon::<T>() * log_sum.abs().max(1.0), "{exec:?}: {} not {log_sum}", lse[i]);
-        for j in 0..cols {
-            let (p, l) = (y.as_slice()[i * cols + j].to_f64(), log.as_slice()[i * cols + j].to_f64());
-            let distance = max - row[j].to_f64();
-            let bound = (SOFTMAX_EPSILONS + distance) * (epsilon::<T>() + EPSILON_F64);
-            let exact = expected[j];
-            assert!((p / exact - 1.0).abs() <= bound, "{exec:?} {m}×{cols}: {p} not {exact}");
-            let exact = row[j].to_f64() - log_sum;
-            assert!((l - exact).abs() <= bound * (1.0 + max.abs()), "{exec:?} {m}×{cols}: log {l} not {exact}");
-        }
-        let sum = exact_sum(&y.as_slice()[i * cols..][..cols].iter().map(|p| p.to_f64()).collect::<Vec<_>>());
-        assert!((sum - 1.0).abs() <= MAX_ROW_SUM_EPSILONS * epsilon::<T>(), "{exec:?} {m}×{cols}: sum {sum}");
-    }
 }
 
 /// Widths around one vector, several, and those at which rows are taken together otherwise; full blocks of rows, and rests.
@@ -300,4 +257,19 @@ fn bad_input_is_refused_and_nothing_written() {
     assert_mentions(&error, &[no_columns]);
     exec.softmax(Mat::<f32>::zeros(0, 3).as_ref(), Mat::zeros(0, 3).as_mut()).unwrap();
     exec.logsumexp(Mat::<f32>::zeros(0, 3).as_ref(), &mut []).unwrap();
+}
+
+/// Without rows there may be any number of columns, for which no memory is taken.
+#[test]
+fn no_rows_of_any_width_are_nothing_to_do() {
+    let exec = Exec::default();
+    for (row, col) in [(0, 1), (1, 2)] {
+        let none =
+            |memory: &'static mut [f32]| MatMut::from_slice_with_strides(memory, 0, usize::MAX, row, col).unwrap();
+        let z = MatRef::<f32>::from_slice_with_strides(&[], 0, usize::MAX, row, col).unwrap();
+        exec.softmax(z, none(&mut [])).unwrap();
+        exec.log_softmax_inplace(none(&mut [])).unwrap();
+        exec.softmax_grad(z, z, none(&mut [])).unwrap();
+        exec.logsumexp(z, &mut []).unwrap();
+    }
 }
