@@ -278,7 +278,8 @@ impl Exec {
             column_sums: None,
         };
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
-        let parts = self.most_parts(product.effort(), QUANTUM);
+        let is_empty = product.m == 0 || product.n == 0;
+        let parts = if is_empty { 1 } else { self.most_parts(product.effort(), QUANTUM) };
         GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
     }
 }
