@@ -319,7 +319,7 @@ impl GemmStrides {
 
 /// Whether a product is worth a fork that finds its helpers awake.
 fn forks<T: Element>(product: &Product<T>) -> bool {
-    product.effort() >= LEAST_QUANTA * QUANTUM
+    product.m > 0 && product.n > 0 && product.effort() >= LEAST_QUANTA * QUANTUM
 }
 
 /// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there

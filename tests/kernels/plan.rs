@@ -67,7 +67,9 @@ fn extreme_shapes_have_plans() {
 #[test]
 fn sizes_at_the_end_of_their_type_have_a_plan() {
     let (exec, huge) = (Exec::default(), usize::MAX);
-    for (m, n, k) in [(huge, huge, huge), (1, huge, 1), (huge, 1, huge), (3, huge - 1, 600), (1, 1, huge)] {
+    for (m, n, k) in
+        [(huge, huge, huge), (1, huge, 1), (huge, 1, huge), (3, huge - 1, 600), (1, 1, huge), (0, huge, huge)]
+    {
         for strides in
             [GemmStrides::row_major(n, k), GemmStrides { b: (1, isize::MIN), ..GemmStrides::row_major(n, k) }]
         {

@@ -288,3 +288,15 @@ fn damage_never_panics() {
         }
     }
 }
+
+/// A byte order mark is none of the first name, however few bytes come at a time.
+#[test]
+fn a_byte_order_mark_may_come_in_pieces() {
+    let file = b"\xef\xbb\xbflength,species\n5.1,setosa\n";
+    for step in 1..=4 {
+        let pieces = file
+            .chunks(step)
+            .fold(Box::new(io::empty()) as Box<dyn Read>, |before, piece| Box::new(before.chain(piece)));
+        assert_eq!(read::<f32>(pieces, &Options::default()).unwrap().inputs, ["length"], "{step} at a time");
+    }
+}

@@ -48,6 +48,9 @@ impl<R: Read> Records<R> {
     }
 }
 
+/// Bytes of the mark with which some programs begin a file in UTF-8.
+const BYTE_ORDER_MARK: usize = 3;
+
 /// A reader that gives up when asked for more after it has given more than is allowed. It is asked only when what it gave is used
 /// up: a record may begin within what it gave, and is longer than its limit if it goes on after it.
 struct Limited<R> {
@@ -68,18 +71,21 @@ impl<R: Read> Read for Limited<R> {
             self.given = u64::MAX;
             return Err(io::Error::other("the record is too long"));
         }
-        loop {
-            match self.reader.read(buf) {
+        // The crate looks for a byte order mark in the first bytes that come together.
+        let least = if self.given == 0 { BYTE_ORDER_MARK.min(buf.len()) } else { 1 };
+        let mut filled = 0;
+        while filled < least {
+            match self.reader.read(&mut buf[filled..]) {
+                Ok(0) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(count) if count > buf.len() => {
+                Ok(count) if count > buf.len() - filled => {
                     return Err(io::Error::other("reader claims more bytes than it has room for"));
                 }
-                Ok(count) => {
-                    self.given += count as u64;
-                    return Ok(count);
-                }
+                Ok(count) => filled += count,
                 Err(error) => return Err(error),
             }
         }
+        self.given += filled as u64;
+        Ok(filled)
     }
 }
