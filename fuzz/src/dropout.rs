@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use roofline::{Activation, Dropout, Exec};
 
 /// Enough elements that threads share them: see `QUANTUM` of `src/dropout.rs`.
-const FORKING: usize = 5 << 15;
+const FORKING: usize = 3 << 15;
 /// Elements that are compared with the generator.
 const CHECKED: usize = 300;
 

@@ -7,7 +7,7 @@ use crate::common::{Float, exact_sum};
 use arbitrary::Arbitrary;
 
 /// Enough elements that threads share them: see `QUANTUM` of `src/reduce.rs`.
-const FORKING: usize = 3 << 17;
+const FORKING: usize = 2 << 17;
 
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {

@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use roofline::{Exec, Mat, RunningStatistics};
 
 /// Enough elements that threads share them: see `QUANTUM` of `src/columns.rs`.
-const FORKING: usize = 5 << 16;
+const FORKING: usize = 3 << 16;
 
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {

@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use core::fmt::Debug;
 use roofline::Exec;
 
-/// A length: short, and in one input of 32 long enough that threads share the work.
+/// A length: short, and in one input of 64 long enough that threads share the work.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Length {
     short: u8,
@@ -16,7 +16,7 @@ pub struct Length {
 
 impl Length {
     pub fn is_long(self) -> bool {
-        self.fork % 32 == 31
+        self.fork % 64 == 63
     }
 
     /// Up to 255 more than `long` if it is long, else up to 255.

@@ -7,7 +7,7 @@ use arbitrary::Arbitrary;
 use roofline::{AdamState, Decay, Exec, OptimizerState, Step};
 
 /// Enough elements that threads share them: see `QUANTUM` of `src/optim/update.rs`.
-const FORKING: usize = 5 << 15;
+const FORKING: usize = 3 << 15;
 
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {

@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use roofline::{Exec, Reduction};
 
 /// Enough elements that threads share them: see `QUANTUM` of `src/reduce.rs`.
-const FORKING: usize = 3 << 17;
+const FORKING: usize = 2 << 17;
 
 #[derive(Arbitrary, Clone, Debug)]
 pub struct Plan {
@@ -30,7 +30,7 @@ impl Plan {
     fn run_as<T: Float>(&self) {
         let reduction = Reduction::ALL[self.reduction as usize % Reduction::ALL.len()];
         let cols = self.cols.of(FORKING);
-        let rows = if self.cols.is_long() { 1 } else { self.rows as usize };
+        let rows = if self.cols.is_long() { 1 } else { self.rows as usize % 40 };
         let x = self.x.matrix::<T>(&self.memory, rows, cols);
         let (values, n) = (x.to_vec(), rows + cols);
         for (exec, found) in results(self, |exec| reduced(exec, reduction, &x)) {

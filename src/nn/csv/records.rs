@@ -48,8 +48,9 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// Bytes of the mark with which some programs begin a file in UTF-8.
-const BYTE_ORDER_MARK: usize = 3;
+/// Bytes of the mark with which some programs begin a file in UTF-8, and one more: the crate `csv` removes a mark that comes whole, and
+/// takes one that comes alone for the end of the file.
+const MARK_AND_MORE: usize = 4;
 
 /// A reader that gives up when asked for more after it has given more than is allowed. It is asked only when what it gave is used
 /// up: a record may begin within what it gave, and is longer than its limit if it goes on after it.
@@ -71,8 +72,7 @@ impl<R: Read> Read for Limited<R> {
             self.given = u64::MAX;
             return Err(io::Error::other("the record is too long"));
         }
-        // The crate looks for a byte order mark in the first bytes that come together.
-        let least = if self.given == 0 { BYTE_ORDER_MARK.min(buf.len()) } else { 1 };
+        let least = if self.given == 0 { MARK_AND_MORE.min(buf.len()) } else { 1 };
         let mut filled = 0;
         while filled < least {
             match self.reader.read(&mut buf[filled..]) {
