@@ -165,9 +165,9 @@ struct Norms {
 
 impl Norms {
     fn add(&mut self, approximate: f64, exact: f64) {
-        self.difference += (approximate - exact).powi(2);
-        self.approximate += approximate.powi(2);
-        self.exact += exact.powi(2);
+        self.difference += (approximate - exact) * (approximate - exact);
+        self.approximate += approximate * approximate;
+        self.exact += exact * exact;
     }
 
     fn check(self, name: String, parameters: usize) -> LayerCheck {

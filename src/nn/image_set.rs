@@ -153,7 +153,7 @@ impl<'a, T: Element> ImageSet<'a, T> {
         for (j, (&sum, &square)) in sums.iter().zip(&squares).enumerate() {
             let spread = m * u128::from(square) - u128::from(sum).pow(2);
             statistics.mean[j] = T::from_f64(sum as f64 / whole);
-            statistics.variance[j] = T::from_f64(spread as f64 / whole.powi(2));
+            statistics.variance[j] = T::from_f64(spread as f64 / (whole * whole));
         }
         statistics
     }

@@ -32,12 +32,12 @@ impl Stream {
 
     /// Uniform on [−1, 1), in steps of 2⁻⁵².
     fn symmetric(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 * 2.0_f64.powi(-52) - 1.0
+        (self.0.next_u64() >> 11) as f64 * f64::EPSILON - 1.0
     }
 
     /// Uniform on [0, 1), in steps of 2⁻⁵³.
     pub(super) fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 * 2.0_f64.powi(-53)
+        (self.0.next_u64() >> 11) as f64 * (f64::EPSILON / 2.0)
     }
 
     /// Uniform on 0..n (Lemire 2019: multiply and shift, reject the bias).

@@ -8,6 +8,7 @@ use crate::exec::Exec;
 use crate::kernels::norm::Standardize;
 use crate::kernels::rows::{Lines, Rows};
 use crate::matrix::{MatMut, MatRef};
+use crate::optim::power;
 use crate::rows::with_rows;
 
 /// Means μ and variances σ² = Σ (x − μ)²/n of each column of a matrix, or of each row.
@@ -115,7 +116,7 @@ impl<T: Element> RunningStatistics<T> {
         if self.steps == 0 {
             return Err(Error::TooShort { what: "running statistics: batches", needed: 1, found: 0 });
         }
-        let weight = 1.0 - self.beta.powi(self.steps.min(i32::MAX as u64) as i32);
+        let weight = 1.0 - power(self.beta, self.steps);
         for (to, v) in [(&mut to.mean, &self.mean), (&mut to.variance, &self.variance)] {
             to.iter_mut().zip(v).for_each(|(to, v)| *to = T::from_f64(v.to_f64() / weight));
         }
