@@ -184,7 +184,8 @@ fn packed<T: Float>(draw: &mut Draw) {
 }
 
 fn plans<T: Float>(draw: &mut Draw) {
-    let [m, n, k] = [(); 3].map(|()| if draw.count() % 2 == 0 { draw.count() as usize } else { draw.layout().1 });
+    let [m, n, k] =
+        [(); 3].map(|()| if draw.count().is_multiple_of(2) { draw.count() as usize } else { draw.layout().1 });
     let (_, _, row, col) = draw.layout();
     let plain = GemmStrides::row_major(n, k);
     let strides =
