@@ -27,6 +27,8 @@ pub struct Exec {
     token: Token,
     threads: Threads,
     backend: Backend,
+    /// See [`Exec::chained`].
+    chain: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,7 +41,7 @@ enum Threads {
 
 impl Default for Exec {
     fn default() -> Self {
-        Self { token: Token::best(), threads: Threads::Pool, backend: Backend::Native }
+        Self { token: Token::best(), threads: Threads::Pool, backend: Backend::Native, chain: None }
     }
 }
 
@@ -112,13 +114,26 @@ impl Exec {
         self.token
     }
 
+    /// For a chain of calls, each of which reads what one before wrote, on whatever core, as in a training step: they fork where `work`
+    /// multiply–adds, those of all of them, pay for memory that moves between cores as far apart as those of the helpers are. Without `work`
+    /// for calls of their own.
+    pub(crate) fn chained(self, work: Option<usize>) -> Self {
+        Self { chain: work, ..self }
+    }
+
     /// Into how many parts work of this size goes. A `quantum` of it takes 5 to 10 µs, enough to pay for a fork that finds
     /// its helpers awake.
     #[inline]
     pub(crate) fn parts(&self, work: usize, quantum: usize) -> usize {
+        self.parts_from(2, work, quantum)
+    }
+
+    /// [`Exec::parts`] of work that pays from `least` quanta on.
+    #[inline]
+    pub(crate) fn parts_from(&self, least: usize, work: usize, quantum: usize) -> usize {
         let quanta = work / quantum;
         // Asking the pool for its size starts it: not for work that stays here anyway.
-        if quanta < 2 { 1 } else { parallel::parts(self.threads(), quanta) }
+        if quanta < least { 1 } else { parallel::parts(self.threads(), quanta, self.chain) }
     }
 
     /// [`Exec::parts`] where every helper is awake.

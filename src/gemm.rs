@@ -17,7 +17,7 @@ use crate::parallel;
 /// Multiply–adds that take about 5 µs: see [`Exec::parts`].
 const QUANTUM: usize = 1 << 18;
 /// Quanta from which a product is worth a fork. Alone and repeated it gains from 2 on, but in a training step the operands are what the
-/// other core has just written: there 2 to 4 quanta lose up to a third, and 6 gain.
+/// other core has just written: there 2 to 4 quanta lose up to a third, and 6 gain if the cores are near.
 const LEAST_QUANTA: usize = 6;
 
 /// C ← alpha·A·B + beta·C on the default [`Exec`]. See [`Exec::gemm`].
@@ -238,7 +238,7 @@ impl Exec {
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };
-        let parts = if forks(product) { self.parts(product.effort(), QUANTUM) } else { 1 };
+        let parts = self.parts_from(LEAST_QUANTA, product.effort(), QUANTUM);
         if parts == 1 {
             run(product, &plan);
             return Ok(());
@@ -281,7 +281,8 @@ impl Exec {
             column_sums: None,
         };
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
-        let parts = if forks(&product) { self.most_parts(product.effort(), QUANTUM) } else { 1 };
+        let pays = m > 0 && n > 0 && product.effort() >= LEAST_QUANTA * QUANTUM;
+        let parts = if pays { self.most_parts(product.effort(), QUANTUM) } else { 1 };
         GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
     }
 }
@@ -317,14 +318,9 @@ impl GemmStrides {
     }
 }
 
-/// Whether a product is worth a fork that finds its helpers awake.
-fn forks<T: Element>(product: &Product<T>) -> bool {
-    product.m > 0 && product.n > 0 && product.effort() >= LEAST_QUANTA * QUANTUM
-}
-
 /// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there
-/// are too few columns, where nothing is packed and they come out more even, or where C is most of the memory: what a core
-/// fetches ahead behind its part of a row is taken from the core that writes there.
+/// are too few columns, where nothing is packed and they come out more even, or where a tall C is most of the memory: what a
+/// core fetches ahead behind its part of a row is taken from the core that writes there.
 fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usize, usize) {
     if parts == 1 {
         return (1, 1);
@@ -335,6 +331,7 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
     let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
     let by_columns = match plan.packing {
         _ if is_mostly_c && high >= 4 * parts => false,
+        Packing::InPlace | Packing::Ahead if product.m > product.n && product.k < product.n && high >= parts => false,
         Packing::InPlace | Packing::Ahead => excess(wide) <= excess(high),
         Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
     };

@@ -19,9 +19,12 @@ pub(crate) fn pool_threads() -> usize {
     1
 }
 
-/// Into how many parts work goes that is worth `quanta` forks: 1 where that is not faster.
-pub(crate) fn parts(threads: usize, quanta: usize) -> usize {
-    crew::parts(threads, quanta)
+/// Into how many parts work goes that is worth `quanta` forks: 1 where that is not faster. Calls of a chain (see [`Exec::chained`]) are cut
+/// if it is long enough for helpers as far away as they are.
+///
+/// [`Exec::chained`]: crate::Exec::chained
+pub(crate) fn parts(threads: usize, quanta: usize, chain: Option<usize>) -> usize {
+    crew::parts(threads, quanta, chain)
 }
 
 /// [`parts`] where every helper is awake.
@@ -91,10 +94,12 @@ pub(crate) fn part(len: usize, unit: usize, parts: usize, index: usize) -> Range
 mod cores;
 #[cfg(feature = "parallel")]
 mod crew;
+#[cfg(feature = "parallel")]
+mod distance;
 /// Without the feature everything runs on the calling thread.
 #[cfg(not(feature = "parallel"))]
 mod crew {
-    pub(super) fn parts(_threads: usize, _quanta: usize) -> usize {
+    pub(super) fn parts(_threads: usize, _quanta: usize, _chain: Option<usize>) -> usize {
         1
     }
 

@@ -62,6 +62,8 @@ pub struct Mlp<T> {
     /// Of weights and masks.
     seed: u64,
     parameters: Mat<T>,
+    /// Where the weights of a layer begin and end.
+    cuts: Vec<usize>,
     gradients: Mat<T>,
     /// What the last pass kept of each layer.
     traces: Vec<Trace<T>>,
@@ -165,7 +167,7 @@ impl<T: Element> Mlp<T> {
     /// # Errors
     /// Those of [`Optimizer::step`].
     pub fn update(&mut self, optimizer: &mut Optimizer<T>) -> Result<(), Error> {
-        optimizer.step(&self.exec, self.parameters.as_mut_slice(), self.gradients.as_slice())
+        optimizer.step_cut(&self.exec, self.parameters.as_mut_slice(), self.gradients.as_slice(), &self.cuts)
     }
 
     /// Ŷ, m × n⁽ᴸ⁾: probabilities or values, in inference: with the running statistics (means 0 and variances 1 before the first
@@ -290,6 +292,8 @@ impl<T: Element> Mlp<T> {
         let m = x.rows();
         self.reserve(m);
         self.rows = 0;
+        // Weights that inference alone reads stay in the caches of all cores.
+        self.exec = self.exec.chained(step.map(|_| m.saturating_mul(self.step_flops() / 2)));
         let pass = Pass { exec: &self.exec, parameters: self.parameters.as_slice(), step };
         for (l, layer) in self.layers.iter().enumerate() {
             let (below, here) = self.traces.split_at_mut(l);

@@ -96,9 +96,14 @@ impl<T: Element> Optimizer<T> {
     /// `clip_norm` that is negative or not finite, and for constants of the rule outside their ranges ([`Rule::check`]).
     /// Nothing is changed then.
     pub fn step(&mut self, exec: &Exec, w: &mut [T], dw: &[T]) -> Result<(), Error> {
+        self.step_cut(exec, w, dw, &[])
+    }
+
+    /// [`Optimizer::step`] of several tensors, one behind the other and each shared out on its own: `cuts` are where the next one begins.
+    pub(super) fn step_cut(&mut self, exec: &Exec, w: &mut [T], dw: &[T], cuts: &[usize]) -> Result<(), Error> {
         let first = self.state.is_none();
         let state = self.state.get_or_insert_with(|| State::new(self.rule, w.len()));
-        let pass = Pass { exec, learning_rate: self.learning_rate, clip_norm: self.clip_norm };
+        let pass = Pass { exec, learning_rate: self.learning_rate, clip_norm: self.clip_norm, cuts };
         match state.step(&pass, self.decay, w, dw) {
             Ok(norm) => {
                 self.gradient_norm = norm;
@@ -189,6 +194,7 @@ struct Pass<'a> {
     exec: &'a Exec,
     learning_rate: f64,
     clip_norm: Option<f64>,
+    cuts: &'a [usize],
 }
 
 impl Pass<'_> {
@@ -199,10 +205,7 @@ impl Pass<'_> {
         S: OptimizerState<T>,
     {
         let steps = &mut [Step { w, dw, state }];
-        match self.clip_norm {
-            None => self.exec.update(steps, self.learning_rate).map(|()| None),
-            Some(max_norm) => self.exec.update_clipped(steps, self.learning_rate, max_norm).map(Some),
-        }
+        self.exec.update_cut(steps, self.learning_rate, self.clip_norm, self.cuts)
     }
 }
 

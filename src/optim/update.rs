@@ -105,9 +105,7 @@ impl Exec {
         steps: &mut [Step<'_, T, S>],
         learning_rate: f64,
     ) -> Result<(), Error> {
-        check(steps, learning_rate)?;
-        self.run(steps, learning_rate, 1.0);
-        Ok(())
+        self.update_cut(steps, learning_rate, None, &[]).map(|_| ())
     }
 
     /// [`Exec::update`] with all gradients scaled by min(1, `max_norm`/‖dw‖₂), the norm over all tensors, which is given back (Pascanu et
@@ -131,13 +129,32 @@ impl Exec {
         learning_rate: f64,
         max_norm: f64,
     ) -> Result<f64, Error> {
-        not_negative("max_norm", max_norm)?;
+        self.update_cut(steps, learning_rate, Some(max_norm), &[]).map(|norm| norm.unwrap_or(f64::NAN))
+    }
+
+    /// [`Exec::update`], or [`Exec::update_clipped`] with a `max_norm`, which gives the norm. Parameters that are cut, by `cuts` of all of
+    /// them in their order, go to the threads each on its own: those of one matrix to the cores that wrote their part of its gradient.
+    ///
+    /// # Errors
+    /// As these.
+    pub(crate) fn update_cut<T: Element, S: OptimizerState<T>>(
+        &self,
+        steps: &mut [Step<'_, T, S>],
+        learning_rate: f64,
+        max_norm: Option<f64>,
+        cuts: &[usize],
+    ) -> Result<Option<f64>, Error> {
+        max_norm.map_or(Ok(()), |max_norm| not_negative("max_norm", max_norm))?;
         check(steps, learning_rate)?;
+        let Some(max_norm) = max_norm else {
+            self.run(steps, learning_rate, 1.0, cuts);
+            return Ok(None);
+        };
         let norm = self.norm_of_all(steps.iter().map(|step| step.dw));
         if norm.is_finite() {
-            self.run(steps, learning_rate, clip_factor(norm, max_norm));
+            self.run(steps, learning_rate, clip_factor(norm, max_norm), cuts);
         }
-        Ok(norm)
+        Ok(Some(norm))
     }
 
     /// Scales all gradients in place by min(1, `max_norm`/‖dw‖₂), the norm over all of them, which is given back. Where it is not finite
@@ -165,36 +182,53 @@ impl Exec {
     }
 
     /// What the steps say, which were checked.
-    fn run<T: Element, S: Remember<T>>(&self, steps: &mut [Step<'_, T, S>], learning_rate: f64, clip: f64) {
+    fn run<T: Element, S: Remember<T>>(
+        &self,
+        steps: &mut [Step<'_, T, S>],
+        learning_rate: f64,
+        clip: f64,
+        cuts: &[usize],
+    ) {
         if let [step] = steps {
-            return self.run_jobs(&[Some(step.state.job(step.w, step.dw, learning_rate, clip))]);
+            return self.run_jobs(&[Some(step.state.job(step.w, step.dw, learning_rate, clip))], cuts);
         }
+        debug_assert!(cuts.is_empty(), "cuts of more than one tensor");
         for steps in steps.chunks_mut(TOGETHER) {
             let mut jobs = [const { None }; TOGETHER];
             for (job, step) in jobs.iter_mut().zip(steps) {
                 *job = Some(step.state.job(step.w, step.dw, learning_rate, clip));
             }
-            self.run_jobs(&jobs);
+            self.run_jobs(&jobs, &[]);
         }
     }
 
-    /// Cuts jobs into parts as if they were one.
-    fn run_jobs<T: Element, J: Job<T>>(&self, jobs: &[Option<J>]) {
+    /// Cuts jobs into parts as if they were one, or what lies between cuts of it.
+    fn run_jobs<T: Element, J: Job<T>>(&self, jobs: &[Option<J>], cuts: &[usize]) {
         let total = jobs.iter().flatten().map(J::len).sum();
         // In L2 Adam in halves of vectors takes 0.65 of the time.
         let (token, parts) = (self.token().for_stores(), self.parts(total, QUANTUM));
         self.for_each(parts, |index| {
-            let part = parallel::part(total, T::LANES, parts, index);
-            let mut start = 0;
-            for job in jobs.iter().flatten() {
-                let end = start + job.len();
-                let range = part.start.max(start)..part.end.min(end);
-                if !range.is_empty() {
-                    job.run(token, range.start - start..range.end - start);
-                }
-                start = end;
+            let cuts = if parts == 1 { &[] } else { cuts };
+            let mut from = 0;
+            for to in cuts.iter().copied().chain([total]) {
+                let part = parallel::part(to - from, T::LANES, parts, index);
+                run_range(token, jobs, from + part.start..from + part.end);
+                from = to;
             }
         });
+    }
+}
+
+/// What lies in this range of jobs that follow each other.
+fn run_range<T: Element, J: Job<T>>(token: Token, jobs: &[Option<J>], part: Range<usize>) {
+    let mut start = 0;
+    for job in jobs.iter().flatten() {
+        let end = start + job.len();
+        let range = part.start.max(start)..part.end.min(end);
+        if !range.is_empty() {
+            job.run(token, range.start - start..range.end - start);
+        }
+        start = end;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Helpers that stay awake between the parallel calls of one thread.
 
 use super::cores::Cores;
+use super::distance::Distance;
 use core::cell::{Cell, UnsafeCell};
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +19,12 @@ const WELCOME: Duration = Duration::from_micros(200);
 const QUANTA_TO_RECRUIT: usize = 64;
 /// Quanta for each thread from which the parts are more than the threads, so that the faster thread takes more of them.
 const QUANTA_TO_BALANCE: usize = 64;
+/// Calls of chains from one measurement of the distance to the next, which takes as long as a small one of them.
+const CALLS_TO_MEASURE: usize = 512;
+/// Visits of a helper that make a measurement: one of them may find it in the scheduler.
+const VISITS: usize = 4;
+/// How long a visit is waited for.
+const VISIT: Duration = Duration::from_micros(20);
 /// The most parts; the ticket has room for 1023.
 const MOST_PARTS: usize = 256;
 
@@ -34,6 +41,8 @@ struct Crew {
     /// Regions that are open.
     regions: AtomicUsize,
     cores: Cores,
+    /// Of the helper that came last.
+    distance: Distance,
 }
 
 // SAFETY: `job` is written by the caller only between jobs, when no part is claimed, and read only by those who claimed one.
@@ -86,26 +95,39 @@ thread_local! {
         present: AtomicUsize::new(0),
         regions: AtomicUsize::new(0),
         cores: Cores::new(),
+        distance: Distance::new(),
     });
     /// Quanta that found no helpers since some were called last.
     static MISSED: Cell<usize> = const { Cell::new(0) };
+    /// Calls until the distance is measured again.
+    static UNMEASURED: Cell<usize> = const { Cell::new(0) };
     /// Whether this thread is at work on a job of its own: what a part of it calls runs undivided.
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
 /// See [`super::parts`].
-pub(super) fn parts(threads: usize, quanta: usize) -> usize {
+pub(super) fn parts(threads: usize, quanta: usize, chain: Option<usize>) -> usize {
     if threads < 2 || quanta < 2 || BUSY.get() {
         return 1;
     }
     let cut = |crew: &Arc<Crew>| {
-        let present = crew.present.load(Ordering::Relaxed);
-        if present + 1 < threads {
+        if crew.present.load(Ordering::Relaxed) + 1 < threads {
+            // Far helpers are rarely worth it: they are called now and then, for threads and virtual machines move.
+            let patience = if chain.is_some() { crew.distance.factor().max(1) } else { 1 };
             let missed = MISSED.get().saturating_add(quanta);
-            let calls = missed >= QUANTA_TO_RECRUIT;
+            let calls = missed >= QUANTA_TO_RECRUIT * patience;
             MISSED.set(if calls { 0 } else { missed });
             if calls {
                 recruit(crew, threads);
+            }
+        }
+        let present = crew.present.load(Ordering::Relaxed);
+        if let Some(chain) = chain {
+            if present > 0 {
+                crew.measure_now_and_then();
+            }
+            if !crew.distance.pays(chain) {
+                return 1;
             }
         }
         // Work that is large enough is cut for helpers that are still on their way.
@@ -158,29 +180,16 @@ fn call_missing(crew: &Arc<Crew>, threads: usize) -> bool {
 
 /// See [`super::for_each`].
 pub(super) fn run<F: Fn(usize) + Sync>(threads: usize, parts: usize, part: &F) {
-    /// # Safety
-    /// `part` is the address of a live `F`.
-    unsafe fn call<F: Fn(usize)>(part: *const (), index: usize) {
-        // SAFETY: the caller's debt.
-        unsafe { (*part.cast::<F>())(index) };
-    }
     if BUSY.get() || parts > MOST_PARTS {
         return (0..parts).for_each(part);
     }
     BUSY.set(true);
     CREW.with(|crew| {
-        // SAFETY: no job is open (`BUSY`), and every part of the one before was finished before its `run` returned.
-        unsafe { *crew.job.get() = Job { part: core::ptr::from_ref(part).cast(), call: call::<F> } };
-        crew.done.store(0, Ordering::Relaxed);
-        let seats = (threads - 1).min(MOST_PARTS) as u64;
-        let epoch = Ticket::unpack(crew.ticket.load(Ordering::Relaxed)).epoch + 1;
-        let ticket = Ticket { epoch, joined: 0, seats, next: 0, parts: parts as u64 };
-        crew.ticket.store(ticket.pack(), Ordering::Release);
+        let mut open = crew.open((threads - 1).min(MOST_PARTS), parts, part);
         // On a busy machine helpers may have left before this thread came here, and the parts of a region may take minutes.
         if crew.regions.load(Ordering::Relaxed) > 0 {
             call_missing(crew, threads);
         }
-        let mut open = Open { crew, parts, mine: 0 };
         while let Some(index) = open.claim() {
             part(index);
         }
@@ -214,6 +223,53 @@ impl Drop for Open<'_> {
 }
 
 impl Crew {
+    /// Publishes a job for at most `seats` helpers. No other is open.
+    fn open<'a, F: Fn(usize) + Sync>(&'a self, seats: usize, parts: usize, part: &'a F) -> Open<'a> {
+        /// # Safety
+        /// `part` is the address of a live `F`.
+        unsafe fn call<F: Fn(usize)>(part: *const (), index: usize) {
+            // SAFETY: the caller's debt.
+            unsafe { (*part.cast::<F>())(index) };
+        }
+        // SAFETY: no job is open, and every part of the one before was finished before its `Open` was gone.
+        unsafe { *self.job.get() = Job { part: core::ptr::from_ref(part).cast(), call: call::<F> } };
+        self.done.store(0, Ordering::Relaxed);
+        let epoch = Ticket::unpack(self.ticket.load(Ordering::Relaxed)).epoch + 1;
+        let ticket = Ticket { epoch, joined: 0, seats: seats as u64, next: 0, parts: parts as u64 };
+        self.ticket.store(ticket.pack(), Ordering::Release);
+        Open { crew: self, parts, mine: 0 }
+    }
+
+    /// Measures how far a helper is that is awake, the nearest of several, where that is not known or was long ago.
+    fn measure_now_and_then(&self) {
+        let calls = UNMEASURED.get();
+        if self.distance.factor() > 0 && calls > 0 {
+            return UNMEASURED.set(calls - 1);
+        }
+        UNMEASURED.set(CALLS_TO_MEASURE);
+        match (0..VISITS).map_while(|_| self.visit()).min() {
+            Some(time) => self.distance.set(time),
+            // A helper that another process keeps from its core is taken for a near one.
+            None if self.distance.factor() == 0 => self.distance.set(Duration::ZERO),
+            None => {}
+        }
+    }
+
+    /// How long a helper takes to fetch the lines of the distance from this core; `None` where no one comes.
+    fn visit(&self) -> Option<Duration> {
+        self.distance.fetch();
+        let fetch = |_| self.distance.fetch();
+        let start = Instant::now();
+        let _open = self.open(1, 1, &fetch);
+        while self.done.load(Ordering::Acquire) == 0 {
+            if start.elapsed() > VISIT {
+                return None;
+            }
+            spin_loop();
+        }
+        Some(start.elapsed())
+    }
+
     /// The next part of the open job, and its epoch. A helper says which epoch it takes part in.
     fn claim(&self, helper: Option<u64>) -> Option<(usize, u64)> {
         let mut word = self.ticket.load(Ordering::Acquire);
@@ -240,6 +296,7 @@ impl Crew {
     /// What a helper does: parts of one job after the other, until none came for a while.
     fn help(&self) {
         let _place = self.cores.settle();
+        self.distance.forget();
         self.present.fetch_add(1, Ordering::Relaxed);
         let (mut epoch, mut idle) = (0, None);
         loop {
@@ -295,5 +352,40 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         self.0.regions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_helpers_get_only_long_chains() {
+        CREW.with(|crew| crew.distance.set(Duration::from_micros(1)));
+        let quanta = QUANTA_TO_RECRUIT;
+        assert_eq!(parts(2, quanta, Some(0)), 1);
+        assert_eq!(parts(2, quanta, Some(usize::MAX)), 2);
+        assert_eq!(parts(2, quanta, None), 2, "a call of its own");
+    }
+
+    #[test]
+    fn a_helper_is_measured_and_works_on() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads");
+        pool.install(|| {
+            let _region = Region::open(2);
+            CREW.with(|crew| {
+                let start = Instant::now();
+                while crew.distance.factor() == 0 && start.elapsed() < Duration::from_secs(20) {
+                    crew.measure_now_and_then();
+                }
+                assert!((1..=64).contains(&crew.distance.factor()));
+                assert_eq!(UNMEASURED.get(), CALLS_TO_MEASURE);
+            });
+            let sum = AtomicUsize::new(0);
+            run(2, 100, &|index| {
+                sum.fetch_add(index, Ordering::Relaxed);
+            });
+            assert_eq!(sum.into_inner(), 4950);
+        });
     }
 }

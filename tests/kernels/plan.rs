@@ -54,6 +54,19 @@ fn parts_grow_with_work_and_threads() {
 }
 
 /// `usize::MAX` rows of nothing, and zero sizes, are planned like anything else.
+/// dW of a layer goes by its inputs, so that a core writes lines that follow each other, and is then updated there.
+#[cfg(feature = "parallel")]
+#[test]
+fn gradients_of_small_batches_go_by_rows() {
+    let exec = Exec::default().with_threads(2).unwrap();
+    for batch in [16, 64, 128] {
+        let plan = exec.plan::<f32>(784, 256, batch, GemmStrides::row_major(256, batch).with_a_transposed(784));
+        assert_eq!(plan.parts, (2, 1), "batch {batch}");
+        let forward = exec.plan::<f32>(batch, 256, 784, GemmStrides::row_major(256, 784));
+        assert_eq!(forward.parts, (1, 2), "batch {batch}");
+    }
+}
+
 #[test]
 fn extreme_shapes_have_plans() {
     for (m, n, k) in [(0, 0, 0), (1, 1, 0), (usize::MAX, 1, 1), (usize::MAX, usize::MAX, usize::MAX)] {

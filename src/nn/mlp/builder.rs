@@ -166,6 +166,7 @@ impl<T: Element> MlpBuilder<T> {
         }
         Ok(Mlp {
             traces: layers.iter().map(Trace::new).collect::<Result<_, _>>()?,
+            cuts: layers.iter().flat_map(|layer| [layer.weights.start, layer.weights.end]).skip(1).collect(),
             layers,
             output,
             penalty,
