@@ -36,6 +36,8 @@ pub trait Constants: Sized + 'static {
     const SLOPE_G: &'static [Self];
     /// From here on t·σ(−2u) of the tanh form rounds to 0.
     const GELU_TANH_HIGH: Self;
+    /// From here on e^−2u does not count beside 1: 2u is just below `LOGISTIC_ONE`.
+    const GELU_TANH_ONE: Self;
     /// 2·√(2/π), so short that its difference from `GELU_TANH_A` + b·t² is exact.
     const GELU_TANH_A: Self;
     /// 2·√(2/π) − `GELU_TANH_A`.
@@ -217,6 +219,7 @@ impl Constants for f32 {
         f32::from_bits(0x382b_5601), // 0x1.56ac02p-15
     ];
     const GELU_TANH_HIGH: f32 = 10.9;
+    const GELU_TANH_ONE: f32 = 7.3;
     const GELU_TANH_A: f32 = f32::from_bits(0x3fcc_4228); // 0x1.98845p0
     const GELU_TANH_A_LOW: f32 = f32::from_bits(0x344f_50d9); // 0x1.9ea1b2p-23
     const GELU_TANH_B: f32 = f32::from_bits(0x3d92_2279); // 0x1.2444f2p-4
@@ -284,6 +287,7 @@ impl Constants for f64 {
         f64::from_bits(0x3e08_1cdc_de81_2aa8), // 0x1.81cdcde812aa8p-31
     ];
     const GELU_TANH_HIGH: f64 = 21.8;
+    const GELU_TANH_ONE: f64 = 15.5;
     const GELU_TANH_A: f64 = f64::from_bits(0x3ff9_8845_33d4_3660); // 0x1.9884533d4366p0
     const GELU_TANH_A_LOW: f64 = f64::from_bits(0xbcee_e5e0_6987_5fe9); // -0x1.ee5e069875fe9p-49
     const GELU_TANH_B: f64 = f64::from_bits(0x3fb2_444f_2a4d_8b4b); // 0x1.2444f2a4d8b4bp-4
@@ -347,9 +351,8 @@ fn tanh_form<T: Element, S: Simd<T>>(simd: S, t: S::V) -> Exponential<S::V> {
 /// x·σ(2u) = x·(1 + tanh u)/2 with u = √(2/π)·(x + 0.044715·x³); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn gelu_tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let high = simd.splat(T::GELU_TANH_HIGH);
-    let below = simd.max(negate(simd, high), x);
-    times_sigmoid(simd, below, tanh_form(simd, simd.min(high, below)))
+    let below = simd.max(simd.splat(-T::GELU_TANH_HIGH), x);
+    times_sigmoid(simd, below, tanh_form(simd, simd.min(simd.splat(T::GELU_TANH_ONE), below)))
 }
 
 /// (x·σ(2u))′ = σ(2u) + x·σ′(2u)·(a + 3b·x²).

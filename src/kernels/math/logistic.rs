@@ -15,6 +15,12 @@ pub trait Constants: Sized + 'static {
     const TANH_LOW: Self;
     /// From here on the derivative of SiLU rounds to 1 or, mirrored, to 0: x·e⁻ˣ is below half of the least number.
     const LOGISTIC_HIGH: Self;
+    /// From here on e⁻ˣ does not count beside 1, by far.
+    const LOGISTIC_ONE: Self;
+    /// A power of two such that its products with e^`LOGISTIC_HIGH` and e^−`LOGISTIC_ONE` are normal.
+    const UNIT: Self;
+    /// Its exponent.
+    const UNIT_EXPONENT: Self;
     /// L(z) as for logarithms, on (0, 1/9].
     const SOFTPLUS_L: &'static [Self];
 }
@@ -174,6 +180,9 @@ impl Constants for f32 {
         ]),
     });
     const LOGISTIC_HIGH: f32 = 110.0;
+    const LOGISTIC_ONE: f32 = 40.0;
+    const UNIT: f32 = 1.0 / (1_u64 << 60) as f32;
+    const UNIT_EXPONENT: f32 = -60.0;
     // Degree 4, relative error of L: 3.0e-8.
     const SOFTPLUS_L: &'static [f32] = &[
         f32::from_bits(0x3f2a_aaab), // 0x1.555556p-1
@@ -189,6 +198,9 @@ impl Constants for f64 {
     const TANH_LOW: f64 = 1.2e-8;
     const TANH: Option<Pieces<f64>> = None;
     const LOGISTIC_HIGH: f64 = 753.0;
+    const LOGISTIC_ONE: f64 = 300.0;
+    const UNIT: f64 = f64::from_bits((1023 - 500) << 52);
+    const UNIT_EXPONENT: f64 = -500.0;
     // Degree 10, relative error of L: 5.6e-17.
     const SOFTPLUS_L: &'static [f64] = &[
         f64::from_bits(0x3fe5_5555_5555_5555), // 0x1.5555555555555p-1
@@ -233,10 +245,11 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     simd.select(simd.lt(simd.abs(x), simd.splat(T::TANH_LOW)), x, y)
 }
 
-/// σ(x) = 1/(1 + e⁻ˣ).
+/// σ(x) = 1/(1 + e⁻ˣ), as unit/(unit + unit·e⁻ˣ): e⁻ˣ overflows before σ(x) is 0.
 #[inline(always)]
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    times_sigmoid(simd, simd.splat(T::ONE), exponential_of_minus(simd, x))
+    let (unit, exponent) = (simd.splat(T::UNIT), simd.splat(T::UNIT_EXPONENT));
+    over_one_plus(simd, unit, (unit, exponent), exponential_of_minus(simd, x))
 }
 
 /// x·σ(x); −0 at −∞, where it is the limit.
@@ -245,27 +258,35 @@ pub(crate) fn silu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     times_sigmoid(simd, simd.max(simd.splat(-T::LOGISTIC_HIGH), x), exponential_of_minus(simd, x))
 }
 
-/// e⁻ˣ.
+/// e⁻ˣ, or what does not count beside 1.
 #[inline(always)]
 fn exponential_of_minus<T: Element, S: Simd<T>>(simd: S, x: S::V) -> Exponential<S::V> {
-    let high = simd.splat(T::LOGISTIC_HIGH);
-    let inside = simd.max(negate(simd, high), simd.min(high, x));
+    let inside = simd.max(simd.splat(-T::LOGISTIC_HIGH), simd.min(simd.splat(T::LOGISTIC_ONE), x));
     exponential(simd, negate(simd, inside))
 }
 
-/// y·σ(v) = y·a/(a + b·(1 + p)) with e⁻ᵛ = 2ⁿ·(1 + p), a = 2⁻ⁿ and b = 1 for n > 0, a = 1 and b = 2ⁿ else: nothing overflows, y·a is
-/// exact where it is normal, and the divisor is rounded once.
+/// y·σ(v) of e⁻ᵛ, v ≤ `LOGISTIC_ONE`. y is as small as v, or greater: a unit below 1 is only for where e⁻ᵛ would overflow.
 #[inline(always)]
 pub(super) fn times_sigmoid<T: Element, S: Simd<T>>(simd: S, y: S::V, e: Exponential<S::V>) -> S::V {
-    let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
-    let minus_n = negate(simd, e.n);
-    // Beside 1 what is below counts for nothing.
-    let small = simd.power(simd.max(simd.splat(T::MIN_EXPONENT), simd.min(e.n, minus_n)));
-    let b = simd.select(simd.lt(zero, e.n), one, small);
-    // What the sum loses counts where b is 1.
-    let (sum, lost) = fast_two_sum(simd, one, small);
-    let divisor = simd.fma(b, simd.add(e.high, simd.add(e.low, lost)), sum);
-    simd.div(simd.scale(y, simd.min(zero, minus_n)), divisor)
+    let is_great = simd.lt(simd.splat(-T::UNIT_EXPONENT), e.n);
+    let unit = simd.select(is_great, simd.splat(T::UNIT), simd.splat(T::ONE));
+    let exponent = simd.select(is_great, simd.splat(T::UNIT_EXPONENT), simd.splat(T::ZERO));
+    over_one_plus(simd, simd.mul(y, unit), (unit, exponent), e)
+}
+
+/// numerator/(unit·(1 + 2ⁿ·(1 + p))), the unit a power of two. The divisor is rounded once: sum and product of powers of two are exact, or
+/// what the sum has lost is added to the product, which is small then.
+#[inline(always)]
+fn over_one_plus<T: Element, S: Simd<T>>(
+    simd: S,
+    numerator: S::V,
+    (unit, exponent): (S::V, S::V),
+    e: Exponential<S::V>,
+) -> S::V {
+    let power = simd.power(simd.add(e.n, exponent));
+    let (sum, lost) = fast_two_sum(simd, power, unit);
+    let product = simd.fma(power, simd.add(e.high, e.low), lost);
+    simd.div(numerator, simd.add(sum, product))
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x| ≤ 1: the logarithm as in `log`, without an exponent to split off.
