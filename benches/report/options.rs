@@ -13,7 +13,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "full")]
     pub(crate) quick: bool,
 
-    /// More sizes, types and rounds; about ten minutes
+    /// More sizes, types and rounds; about twelve minutes
     #[arg(long)]
     pub(crate) full: bool,
 

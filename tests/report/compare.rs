@@ -40,9 +40,24 @@ fn a_change_counts_beyond_the_noise() {
 #[test]
 fn a_slower_clock_is_no_regression() {
     let (before, mut now) = (kernel(1.0), kernel(2.0));
-    now.guard_gflops = 50.0;
+    (now.guard_gflops, now.limit_seconds) = (50.0, 2e-7);
     let comparison = Comparison::new(&report(vec![now]), &report(vec![before]), 0.1);
     assert_eq!((comparison.changes[0].ratio, comparison.changes[0].verdict), (1.0, Verdict::Same));
+}
+
+/// Half of the bandwidth is gone for both, the kernel and the pass over memory that it is measured against; then for the kernel alone.
+#[test]
+fn a_memory_that_is_shared_is_no_regression() {
+    let (before, mut now) = (kernel(1.0), kernel(2.0));
+    let ratio = |now: &Kernel| {
+        let reports = [now, &before].map(|kernel| report(vec![kernel.clone()]));
+        Comparison::new(&reports[0], &reports[1], 0.1).changes[0].ratio
+    };
+    assert_eq!(ratio(&now), 2.0);
+    now.limit_seconds = 1.5e-7;
+    assert!((ratio(&now) - 2.0 / 1.5).abs() < 1e-12);
+    now.limit_seconds = 3e-7;
+    assert_eq!(ratio(&now), 1.0, "slower in cycles, but nearer to its limit");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Two reports of one machine: what became faster or slower, beyond what the noise of both explains.
 //!
 //! ```text
-//! ratio   = (seconds now · peak now) / (seconds then · peak then)     in cycles, so to say: a clock that changed is no change
+//! cycles  = (seconds now · peak now) / (seconds then · peak then)     a clock that changed is no change
+//! share   = (seconds now / limit now) / (seconds then / limit then)   nor is a memory that a neighbour shares
+//! ratio   = of both the one nearer to 1, and 1 where they do not agree
 //! noise   = 3·√(s² now + s² then),  s = (q3 − q1)/(1.35·median)       1.35 standard deviations lie between the quartiles
 //! worse     where ratio     > 1 + max(threshold, noise)
 //! better    where 1 / ratio > 1 + max(threshold, noise)
@@ -109,9 +111,18 @@ impl Comparison {
     }
 }
 
+/// Of two ratios the one nearer to 1, and 1 where one says faster and the other slower.
+fn agreed(a: f64, b: f64) -> f64 {
+    match (a.min(b), a.max(b)) {
+        (least, _) if least > 1.0 => least,
+        (_, most) if most < 1.0 => most,
+        _ => 1.0,
+    }
+}
+
 impl Change {
     fn new(now: &Kernel, before: &Kernel, threshold: f64) -> Self {
-        let ratio = now.cycles() / before.cycles();
+        let ratio = agreed(now.cycles() / before.cycles(), before.share() / now.share());
         let [here, there] = [now, before].map(|kernel| kernel.seconds.relative() / 1.35);
         let noise = 3.0 * here.hypot(there);
         Self {
