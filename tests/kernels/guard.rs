@@ -5,11 +5,13 @@
 
 /// Not in `common`, which the fuzz targets share: they know no `libc`.
 #[path = "../common/guard.rs"]
-mod memory;
+pub mod memory;
 
 use crate::common::gemm::Case;
 use crate::common::strided::{Layout, Strided};
 use crate::common::{Float, Rng, promised_bits, sequential_execs};
+use crate::operations::case::Place;
+use crate::operations::operations;
 use memory::{Flush, Guarded};
 use roofline::{
     Activation, AdamState, Affine, AffineGradient, Dropout, Epilogue, Error, Exec, GemmPath, GemmStrides, MatMut,
@@ -25,6 +27,7 @@ both_types!(
     every_reduction_and_width,
     every_normalisation_and_width,
     every_optimizer_and_length,
+    every_listed_kernel,
 );
 
 const N: Layout = Layout::ROWS;
@@ -339,4 +342,21 @@ fn every_optimizer_and_length<T: Float>() {
         },
         &"adam with clipping and decay",
     );
+}
+
+/// All that the list has, in one case that is large enough for two threads and many that are not.
+fn every_listed_kernel<T: Float>() {
+    for operation in operations::<T>() {
+        for exec in sequential_execs() {
+            let two = exec.with_threads(2).unwrap_or(exec);
+            for number in 0..16 {
+                let exec = if number % 8 == 6 { two } else { exec };
+                let expected = operation.digest(&exec, number, Place::Offset(0));
+                for flush in Flush::BOTH {
+                    let found = exec.region(|| operation.digest(&exec, number, Place::Flush(flush)));
+                    assert_eq!(found, expected, "{} case {number} on {exec:?}", operation.name);
+                }
+            }
+        }
+    }
 }

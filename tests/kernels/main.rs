@@ -5,9 +5,11 @@
 mod common;
 
 mod activation;
+mod callers;
 mod cross_entropy;
 mod dropout;
 mod elementwise;
+mod environment;
 mod epilogue;
 mod fuzz;
 mod gemm;
@@ -16,6 +18,7 @@ mod guard;
 mod loss;
 mod matrix;
 mod norm;
+mod operations;
 mod optim;
 mod oracle;
 mod packed;
