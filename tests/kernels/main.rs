@@ -7,6 +7,7 @@ mod common;
 mod activation;
 mod callers;
 mod cross_entropy;
+mod digest;
 mod dropout;
 mod elementwise;
 mod environment;

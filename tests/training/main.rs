@@ -11,6 +11,7 @@ mod counting;
 mod csv;
 mod data;
 mod diagnosis;
+mod digest;
 mod fuzz;
 mod gradient_check;
 mod idx;
