@@ -147,3 +147,50 @@ fn every_fuzz_target_is_replayed() {
         assert!(replays.contains(&format!("mod {name};")), "no test replays {name}");
     }
 }
+
+/// `docs/unsafe.md` has a row for each file with unsafe code, with the number of its blocks, functions and implementations.
+#[test]
+fn the_audit_of_unsafe_code_is_complete() {
+    let audit = fs::read_to_string(root().join("docs/unsafe.md")).expect("the audit");
+    let mut rows: Vec<&str> = audit.lines().filter(|line| line.starts_with("| `src/")).collect();
+    for path in sources("src") {
+        let text = fs::read_to_string(&path).expect("a readable source");
+        let code: Vec<&str> = text.lines().map(|line| line.split("//").next().unwrap_or("")).collect();
+        let count = |word: &str| code.iter().map(|line| line.matches(word).count()).sum::<usize>();
+        let counts = ["unsafe {", "unsafe fn ", "unsafe impl"].map(count);
+        if counts != [0; 3] {
+            let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+            let row = format!("| `{name}` | {} | {} | {} |", counts[0], counts[1], counts[2]);
+            let known = rows.iter().position(|known| known.starts_with(&row));
+            rows.remove(known.unwrap_or_else(|| panic!("docs/unsafe.md has no row `{row}`: what do its blocks owe?")));
+        }
+    }
+    assert!(rows.is_empty(), "docs/unsafe.md has rows of what is not there: {rows:?}");
+}
+
+/// The tests that `RELIABILITY.md` and `docs/unsafe.md` name are there.
+#[test]
+fn tests_that_documents_name_exist() {
+    let tests: String = ["tests", "src"]
+        .into_iter()
+        .flat_map(sources)
+        .map(|path| fs::read_to_string(path).expect("a source"))
+        .collect();
+    for document in ["RELIABILITY.md", "docs/unsafe.md"] {
+        let text = fs::read_to_string(root().join(document)).expect("a document");
+        let names: Vec<&str> = text
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|word| word.contains("::") && !word.contains(['*', '…', ' ']))
+            .collect();
+        assert!(names.len() > 10, "{document} names tests");
+        for name in names {
+            let function = name.rsplit("::").next().expect("a name");
+            assert!(
+                tests.contains(&format!("fn {function}")) || tests.contains(&format!("mod {function}")),
+                "{document} names {name}"
+            );
+        }
+    }
+}
