@@ -171,7 +171,9 @@ impl<T: Element, R: Rule<T, IN, OUT>, const IN: usize, const OUT: usize, const P
             let (w, zero) = (x[1], simd.splat(T::ZERO));
             let below = simd.select(simd.lt(w, zero), simd.splat(-l1), zero);
             let sign = simd.select(simd.lt(zero, w), simd.splat(l1), below);
-            x[0] = simd.add(simd.fma(simd.splat(l2), w, x[0]), sign);
+            // Not 0·∞ where there is no decay.
+            let decayed = simd.fma(simd.splat(l2), w, x[0]);
+            x[0] = simd.add(simd.select(simd.lt(zero, simd.splat(l2)), decayed, x[0]), sign);
         }
         x[1] = simd.mul(simd.splat(keep), x[1]);
         self.rule.step::<S, PLAIN>(simd, x)

@@ -185,6 +185,30 @@ fn no_learning_rate_leaves_the_parameters_alone() {
     }
 }
 
+struct Stays(Exec);
+
+impl<T: Float> Steps<T> for Stays {
+    fn take<S: OptimizerState<T>>(self, new: impl Fn() -> S) {
+        let before = [f64::INFINITY, f64::NEG_INFINITY, 3.0, 0.0].map(T::from_f64);
+        let (mut w, mut state) = (before, new());
+        for t in 1..=40 {
+            self.0.update(&mut [Step { w: &mut w, dw: &[T::ZERO; 4], state: &mut state }], RATE).unwrap();
+            assert_eq!(w, before, "step {t}, {:?}", self.0);
+        }
+    }
+}
+
+/// Without decay there is no 0·∞, whichever code the step takes.
+#[test]
+fn infinite_parameters_without_gradient_stay() {
+    for exec in sequential_execs() {
+        for kind in KINDS {
+            kind.with_state::<f32>(4, Decay::default(), Stays(exec));
+            kind.with_state::<f64>(4, Decay::default(), Stays(exec));
+        }
+    }
+}
+
 struct SameBits(Kind);
 
 impl<T: Float> Steps<T> for SameBits {
