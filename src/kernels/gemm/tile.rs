@@ -223,8 +223,10 @@ impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for T
         while i < strip.rows {
             let (mut b, mut c) = (strip.b.ptr, strip.c.wrapping_offset(i as isize * strip.c_row));
             for j in 0..strip.panels {
-                // Each tile fetches one row of the A that the next rows will need, and the C of the next tile.
-                let ahead = strip.a.at(i + R + j % R, 0);
+                // Each tile fetches its share of the A that the next rows will need, and the C of the next tile. Rows that lie side by
+                // side share lines: all of them have the first or the last.
+                let row = if strip.a.row == 1 { j % 2 * (R - 1) } else { j % R };
+                let ahead = strip.a.at(i + R + row, 0);
                 let (next_i, next_j) = if j + 1 < strip.panels { (0, width) } else { (R, 0) };
                 let next_c = c.wrapping_offset(super::offset(next_i, strip.c_row, next_j, 1)).cast_const();
                 // SAFETY: whoever made the kernel owes what `Run` asks for.
@@ -291,8 +293,14 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
             next_c = next_c.wrapping_offset(strip.c_row);
         }
         if fetch.a && a.col == 1 {
-            for p in (0..steps).step_by(T::LANES) {
-                simd.prefetch(at.ahead.wrapping_add(p));
+            // With fewer tiles side by side than rows, each fetches several.
+            let (mut row, mut from) = (0, at.ahead);
+            while row < R {
+                for p in (0..steps).step_by(T::LANES) {
+                    simd.prefetch(from.wrapping_add(p));
+                }
+                row += strip.panels;
+                from = from.wrapping_offset((strip.panels as isize).wrapping_mul(a.row));
             }
             at.ahead = at.ahead.wrapping_add(steps);
         }
