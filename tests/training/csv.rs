@@ -2,6 +2,7 @@
 
 use roofline::nn::Labels;
 use roofline::nn::csv::{Column, CsvError, Header, LabelKind, Limits, Options, Table, read, read_inputs};
+use std::error::Error;
 use std::io::{self, ErrorKind, Read};
 
 fn table(text: &str, options: &Options) -> Table<f64> {
@@ -115,6 +116,8 @@ fn inputs_without_labels() {
     assert_eq!(refusal("a,b\n1,x\n"), "row 2, column 2 (\"b\"): \"x\" is not a number");
     assert_eq!(refusal("a,b\n"), "the CSV file has a header, but no rows");
     assert_eq!(refusal("1,2\n1\n"), "row 2 has 1 cells, the first row has 2");
+    // A number in the last column makes a row of data, as in any other.
+    assert_eq!(refusal("a,3\n1,2\n"), "row 1, column 1: \"a\" is not a number");
 }
 
 #[test]
@@ -180,6 +183,7 @@ fn quotes_line_ends_delimiters_and_marks() {
     for delimiter in [b'"', b'\n', b'\r'] {
         let error = read::<f32>(&b"1,2\n"[..], &Options { delimiter, ..Options::default() }).unwrap_err();
         assert!(matches!(error, CsvError::Data(_)), "{error}");
+        assert_eq!(error.source().unwrap().to_string(), error.to_string());
     }
 }
 
@@ -237,6 +241,11 @@ fn limits_are_exact() {
     ] {
         assert_eq!(refusal(text, &options), message);
     }
+    assert!(read::<f32>(text.as_bytes(), &limit(8, 3, 3, 2)).unwrap_err().source().is_none());
+    // A mark of UTF-8 counts as bytes of a record that nothing ends.
+    let marked = "\u{feff}1,2,a";
+    assert_eq!(table(marked, &limit(8, 3, 1, 1)).data.len(), 1);
+    assert_eq!(refusal(marked, &limit(7, 3, 1, 1)), "row 1: more bytes of a record than the limit of 7");
     let integers = Options { kind: LabelKind::Integers, ..limit(9, 3, 3, 4) };
     assert_eq!(table("1,3\n", &integers).data.classes(), 4);
     assert_eq!(refusal("1,4\n", &integers), "row 1, column 2: \"4\" is not below the limit of classes");
@@ -261,12 +270,29 @@ fn short_reads_change_nothing_and_errors_pass_through() {
             Err(io::Error::new(ErrorKind::ConnectionReset, "cable cut"))
         }
     }
+    /// Gives so many bytes, then claims one more than there is room for.
+    struct Liar(usize);
+    impl Read for Liar {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                return Ok(buf.len() + 1);
+            }
+            self.0 -= 1;
+            buf[0] = b'1';
+            Ok(1)
+        }
+    }
+    for good in 0..6 {
+        let error = read::<f64>(Liar(good), &Options::default()).unwrap_err();
+        assert!(matches!(&error, CsvError::Io(inner) if inner.to_string().contains("more bytes than")), "{error}");
+    }
     let text = "a,b,kind\n1,2,x\n\"3\",4,\"y z\"\n";
     let found = read::<f64>(Drip(text.as_bytes(), false), &Options::default()).unwrap();
     assert_eq!((values(&found), &found.classes[..]), (vec![1.0, 2.0, 3.0, 4.0], &["x".to_owned(), "y z".into()][..]));
     for cut in 0..text.len() {
         let error = read::<f64>(text.as_bytes()[..cut].chain(Broken), &Options::default()).unwrap_err();
         assert!(matches!(&error, CsvError::Io(inner) if inner.to_string() == "cable cut"), "{cut}: {error}");
+        assert_eq!(error.source().unwrap().to_string(), "cable cut");
     }
 }
 

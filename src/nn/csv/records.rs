@@ -35,8 +35,8 @@ impl<R: Read> Records<R> {
         let end = start.saturating_add(self.limit as u64);
         self.reader.get_mut().allowed = end;
         let result = self.reader.read_byte_record(&mut self.record);
-        let too_long = self.reader.get_ref().given_up() || self.reader.position().byte() > end;
-        if too_long {
+        // Where the reader gave up, all that it gave was used, more than is allowed.
+        if self.reader.position().byte() > end {
             return Err(CsvError::TooLarge { what: "bytes of a record", row: self.row + 1, limit: self.limit });
         }
         let more = result.map_err(|error| match error.into_kind() {
@@ -60,16 +60,9 @@ struct Limited<R> {
     allowed: u64,
 }
 
-impl<R> Limited<R> {
-    fn given_up(&self) -> bool {
-        self.given == u64::MAX
-    }
-}
-
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.given > self.allowed {
-            self.given = u64::MAX;
             return Err(io::Error::other("the record is too long"));
         }
         let least = if self.given == 0 { MARK_AND_MORE.min(buf.len()) } else { 1 };
