@@ -1,5 +1,6 @@
 //! `roofline::nn::idx` on good files, hostile files, and through the file support of the examples.
 
+use crate::counting::{ALLOCATIONS, HELD};
 use crate::files::{self, ImageFile};
 use flate2::{Compression, write::GzEncoder};
 use roofline::nn::idx::{IdxError, check_counts, parse_images, parse_labels, read_images, read_labels};
@@ -137,8 +138,14 @@ fn sizes_around_the_chunks_survive() {
         let data: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
         let bytes = file(&[LABELS_MAGIC, len as u32], &data);
         let mut drip = Drip::new(&bytes, 10_000);
-        assert!(read_labels(&mut drip).unwrap() == data, "{len} bytes");
+        let (allocations, (before, _)) = (ALLOCATIONS.get(), HELD.get());
+        HELD.set((before, before));
+        let labels = read_labels(&mut drip).unwrap();
+        let (allocations, taken) = (ALLOCATIONS.get() - allocations, HELD.get().1 - before);
+        assert!(labels == data, "{len} bytes");
         assert!(!drip.greedy, "{len} bytes: buffer grew ahead of the data");
+        // It doubles, and is copied where it grows.
+        assert!(allocations <= 4 && taken <= 2 * len, "{len} bytes: {allocations} allocations, {taken} bytes");
     }
 }
 

@@ -4,7 +4,7 @@ mod files;
 
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use roofline::nn::tuner::{Parallelism, Results, Row, Search, Space, SpaceBuilder, Strategy, Trial};
+use roofline::nn::tuner::{Parallelism, Results, Row, Scale, Search, Space, SpaceBuilder, Strategy, Trial};
 use roofline::{Error, Exec};
 
 const COARSE_TO_FINE: Strategy = Strategy::CoarseToFine { rounds: 3, trials: 6, keep: 2, shrink: 0.5 };
@@ -383,6 +383,8 @@ fn getters_know_names_and_kinds() {
     let results = run(&search);
     let trial = results.rows()[0].trial();
     assert_eq!(trial.f64("units, first layer"), trial.usize("units, first layer").map(|units| units as f64));
+    assert_eq!(search.space().scale("units, first layer"), Some(&Scale::Integer { lower: 4, upper: 40 }));
+    assert_eq!((search.space().scale("units"), search.space().names().count()), (None, 5));
     let text = |result: Result<(), Error>| result.unwrap_err().to_string();
     assert!(text(trial.f64("activation").map(drop)).contains("`activation` and is a number"));
     assert!(text(trial.usize("learning_rate").map(drop)).contains("`learning_rate` and is a whole number"));

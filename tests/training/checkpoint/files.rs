@@ -90,6 +90,36 @@ fn what_cannot_be_replaced_or_read_is_an_error() {
     assert_eq!(folder.names(), ["folder"]);
 }
 
+/// Names that killed processes left are passed over, a thousand of them in one go.
+#[test]
+fn names_that_are_taken_are_passed_over() {
+    let folder = Folder::new("taken");
+    for number in 0..2500 {
+        fs::write(folder.file(&format!(".checkpoint-{}-{number}.tmp", std::process::id())), "").unwrap();
+    }
+    let path = folder.file("a");
+    let error = with_note("").save(&path).unwrap_err();
+    assert!(matches!(error, CheckpointError::Io { action: "create", .. }), "{error}");
+    // The names go on from there.
+    assert!((0..3).any(|_| with_note("new").save(&path).is_ok()));
+    assert_eq!((note(&path), folder.names().len()), ("new".into(), 2501));
+}
+
+/// To rename over a socket, a pipe or a device would take it away.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    let folder = Folder::new("socket");
+    let path = folder.file("socket");
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let error = with_note("").save(&path).unwrap_err();
+    assert!(error.to_string().ends_with(": it is not a regular file"), "{error}");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "it is not a regular file");
+    let error = with_note("").save(path.join("a")).unwrap_err();
+    assert!(matches!(error, CheckpointError::Io { action: "look at", .. }), "{error}");
+    assert_eq!(folder.names(), ["socket"]);
+}
+
 /// Training that came to nothing must not take the last good checkpoint along.
 #[test]
 fn a_run_that_came_to_nothing_does_not_replace_the_last_good_file() {
@@ -113,13 +143,18 @@ mod children {
     /// What tells a child of a test that it is one, and which file is its.
     const CHILD: &str = "ROOFLINE_CHECKPOINT_CHILD";
 
-    /// The same test in another process.
-    fn child(test: &str, path: &Path) -> Child {
+    /// The same test as another process.
+    fn command(test: &str, path: &Path) -> Command {
         let program = std::env::current_exe().unwrap();
         let (_, module) = module_path!().split_once("::").unwrap();
         let test = format!("{module}::{test}");
         let mut command = Command::new(program);
-        command.args(["--exact", "--nocapture", &test]).env(CHILD, path).stdout(Stdio::null()).spawn().unwrap()
+        command.args(["--exact", "--nocapture", &test]).env(CHILD, path).stdout(Stdio::null());
+        command
+    }
+
+    fn child(test: &str, path: &Path) -> Child {
+        command(test, path).spawn().unwrap()
     }
 
     /// Saves files of about 1, 50 and 400 kB in turn, each with the number of the process.
@@ -176,6 +211,17 @@ mod children {
     #[ignore = "five minutes"]
     fn ten_thousand_killed_processes_leave_whole_files() {
         kill_savers("killed-often", 10_000);
+    }
+
+    #[test]
+    fn a_bare_name_is_one_of_the_current_folder() {
+        if let Some(name) = std::env::var_os(CHILD) {
+            return with_note("here").save(name).unwrap();
+        }
+        let folder = Folder::new("bare");
+        let mut command = command("a_bare_name_is_one_of_the_current_folder", Path::new("a"));
+        assert!(command.current_dir(&folder.0).status().unwrap().success());
+        assert_eq!((note(&folder.file("a")), folder.names()), ("here".into(), vec!["a".into()]));
     }
 
     /// A disk that is full after 1000 bytes: a limit on the size of files, which needs no rights.

@@ -132,6 +132,7 @@ fn headers_that_lie_about_lengths_are_refused() {
     let large = " ".repeat((16 << 20) + 1).replacen(' ', "{", 1);
     let found = message(&file(&large, &[]));
     assert_eq!(found, "not a whole safetensors file: its header has 16777217 bytes, 16777216 are allowed");
+    assert!(message(&file(&large[1..], &[])).ends_with("does not begin with {"), "the longest that is looked at");
     // Ends whose sum with the header is that of the file, modulo 2⁶⁴.
     let half = 1_u64 << 63;
     let [first, second] = [half, 0_u64.wrapping_sub(200)];
@@ -223,7 +224,12 @@ fn descriptions_that_no_run_has_are_refused() {
             CheckpointError::Description { .. } | CheckpointError::Refused(_) | CheckpointError::Element { .. }
         );
         assert!(is_right, "{to}: {error}");
+        let has_source = std::error::Error::source(&error).is_some();
+        assert_eq!(has_source, matches!(error, CheckpointError::Refused(_)), "{to}");
     }
+    // One step more than this is not exact in every reader of JSON.
+    let most = with(r#"\"seed\":7,\"steps\":2"#, r#"\"seed\":7,\"steps\":9007199254740992"#);
+    goes(&Checkpoint::<f32>::from_bytes(&most).unwrap());
 }
 
 #[test]
