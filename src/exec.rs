@@ -186,3 +186,18 @@ impl fmt::Debug for Exec {
         }
     }
 }
+
+#[cfg(all(test, feature = "parallel"))]
+mod tests {
+    use super::*;
+
+    /// So much work is cut even if no helper is awake.
+    #[test]
+    fn work_is_cut_where_it_pays() {
+        const QUANTUM: usize = 1000;
+        let two = Exec::default().with_threads(2).unwrap();
+        assert_eq!([99, 100].map(|quanta| two.parts_from(100, quanta * QUANTUM, QUANTUM)), [1, 2]);
+        assert_eq!(two.parts(100 * QUANTUM, QUANTUM), 2);
+        assert_eq!(Exec::sequential().parts(100 * QUANTUM, QUANTUM), 1);
+    }
+}

@@ -133,6 +133,7 @@ mod tests {
                 let range = part(len, unit, parts, index);
                 assert_eq!(range.start, next);
                 assert!(range.start.is_multiple_of(unit) || range.is_empty());
+                assert!(range.len() <= len.div_ceil(unit).div_ceil(parts) * unit, "{range:?} is more than its share");
                 next = range.end;
             }
             assert_eq!(next, len);
@@ -148,6 +149,8 @@ mod tests {
             let expected: f64 = (0..len).map(term).sum();
             assert!((sums[0] - expected).abs() <= 1e-13 * expected);
         }
+        // Branches without terms change nothing, not even the sign of 0.
+        assert!([1, 2, 64].iter().all(|&parts| sum(2, parts, 0..1, &|_| -0.0).is_sign_negative()));
     }
 
     /// The helper of a region leaves after a while without a job, here before the first one: it is called again.

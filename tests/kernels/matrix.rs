@@ -73,7 +73,9 @@ fn row_ranges<T: Float>() {
             assert!((start..end).all(|i| part.get(i - start, 2) == Some(mat.get(i, 2))), "{layout:?} {start}..{end}");
             assert_eq!(part.get(end - start, 0), None);
         }
-        mat.view_mut().row_range(1, 3).unwrap().set(1, 1, T::ONE).unwrap();
+        let mut part = mat.view_mut().row_range(1, 3).unwrap();
+        part.set(1, 1, T::ONE).unwrap();
+        assert_mentions(&part.set(2, 1, T::ONE).unwrap_err(), &["row", "2"]);
         assert_eq!(mat.get(2, 1), T::ONE);
         assert_mentions(&mat.view().row_range(0, 7).unwrap_err(), &["end", "7"]);
         assert_mentions(&mat.view().row_range(4, 2).unwrap_err(), &["start", "4"]);
@@ -191,6 +193,14 @@ proptest! {
         } else {
             prop_assert!(view.is_ok());
         }
+    }
+}
+
+#[test]
+fn outputs_without_strides_have_one_element() {
+    for (rows, cols) in (0..4).flat_map(|rows| (0..4).map(move |cols| (rows, cols))) {
+        let is_ok = MatMut::from_slice_with_strides(&mut [0.0], rows, cols, 0, 0).is_ok();
+        assert_eq!(is_ok, rows * cols <= 1, "{rows}×{cols}");
     }
 }
 
