@@ -266,24 +266,29 @@ impl Exec {
     pub fn plan<T: Element>(&self, m: usize, n: usize, k: usize, strides: GemmStrides) -> GemmPlan {
         // No operand is longer, and sums of lengths do not overflow.
         let [m, n, k] = [m, n, k].map(|len| len.min(isize::MAX as usize));
-        let strided = |(row, col)| Operand { ptr: core::ptr::null(), row, col };
-        let mut product = Product {
-            m,
-            n,
-            k,
-            alpha: T::ONE,
-            a: strided(strides.a),
-            b: strided(strides.b),
-            beta: T::ZERO,
-            c: Output { ptr: core::ptr::null_mut(), row: strides.c.0, col: strides.c.1 },
-            finish: Finish::NONE,
-            panels_from: None,
-            column_sums: None,
-        };
+        let mut product = without_operands::<T>((m, n, k), strides);
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
         let pays = m > 0 && n > 0 && product.effort() >= LEAST_QUANTA * QUANTUM;
         let parts = if pays { self.most_parts(product.effort(), QUANTUM) } else { 1 };
         GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
+    }
+}
+
+/// A product to plan, not to run.
+fn without_operands<T: Element>((m, n, k): (usize, usize, usize), strides: GemmStrides) -> Product<T> {
+    let strided = |(row, col)| Operand { ptr: core::ptr::null(), row, col };
+    Product {
+        m,
+        n,
+        k,
+        alpha: T::ONE,
+        a: strided(strides.a),
+        b: strided(strides.b),
+        beta: T::ZERO,
+        c: Output { ptr: core::ptr::null_mut(), row: strides.c.0, col: strides.c.1 },
+        finish: Finish::NONE,
+        panels_from: None,
+        column_sums: None,
     }
 }
 
@@ -389,5 +394,45 @@ impl Exec {
         };
         // SAFETY: the caller's debt.
         unsafe { self.product(&mut product) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By columns, so that B is packed once, but for the reasons that are given.
+    #[test]
+    fn parts_are_columns_or_rows() {
+        const AVX512: usize = 32;
+        for (shape, parts, expected) in [
+            // C is most of the memory, and high.
+            ((784, 1024, 64), 2, (2, 1)),
+            ((784, 1024, 65), 2, (1, 2)),
+            ((42, 4096, 64), 2, (1, 2)),
+            // B is read in place: whichever comes out more even, of 43 tiles by 5 and of 50 by 10.
+            ((258, 300, 600), 2, (2, 1)),
+            ((300, 600, 100), 2, (1, 2)),
+            // C is higher than wide, and B wider than high.
+            ((600, 256, 255), 2, (2, 1)),
+            ((600, 256, 256), 2, (1, 2)),
+            ((600, 256, 400), 2, (1, 2)),
+            ((256, 256, 100), 2, (1, 2)),
+            // B is copied, but has too few columns.
+            ((10_000, 10, 784), 8, (8, 1)),
+        ] {
+            let (_, n, k) = shape;
+            let mut product = without_operands::<f32>(shape, GemmStrides::row_major(n, k));
+            let plan = GemmPlan::new(&mut product, AVX512);
+            assert_eq!(grid(&product, &plan, parts), expected, "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn strides_are_those_of_the_stored_operands() {
+        let strides = GemmStrides::row_major(5, 7);
+        assert_eq!(strides, GemmStrides { a: (7, 1), b: (5, 1), c: (5, 1) });
+        assert_eq!(strides.with_a_transposed(3), GemmStrides { a: (1, 3), ..strides });
+        assert_eq!(strides.with_b_transposed(7), GemmStrides { b: (1, 7), ..strides });
     }
 }

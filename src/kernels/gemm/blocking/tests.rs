@@ -1,0 +1,154 @@
+//! The plans of products by their shapes, for register files of AVX2 and AVX-512.
+
+use super::super::{Finish, Output};
+use super::*;
+use core::ptr;
+
+const AVX512: usize = 32;
+const AVX2: usize = 8;
+
+/// A product of row-major operands, or of transposed ones.
+fn product(m: usize, n: usize, k: usize, [ta, tb, tc]: [bool; 3]) -> Product<f32> {
+    let strides = |rows: usize, cols: usize, transposed: bool| {
+        if transposed { (1, rows as isize) } else { (cols as isize, 1) }
+    };
+    let operand = |(row, col)| Operand { ptr: ptr::null(), row, col };
+    let (row, col) = strides(m, n, tc);
+    Product {
+        m,
+        n,
+        k,
+        alpha: 1.0,
+        a: operand(strides(m, k, ta)),
+        b: operand(strides(k, n, tb)),
+        beta: 0.0,
+        c: Output { ptr: ptr::null_mut(), row, col },
+        finish: Finish::NONE,
+        panels_from: None,
+        column_sums: None,
+    }
+}
+
+const PLAIN: [bool; 3] = [false; 3];
+
+#[test]
+fn large_products_are_packed_and_use_the_whole_register_file() {
+    let plan = GemmPlan::new(&mut product(1024, 1024, 1024, PLAIN), AVX512);
+    let found = (plan.tile, plan.packing, plan.path);
+    assert_eq!(found, (Tile { rows: 6, vectors: 4 }, Packing::OnTheWay, GemmPath::Tiles));
+    assert_eq!(GemmPlan::new(&mut product(1024, 1024, 1024, PLAIN), AVX2).tile, Tile { rows: 6, vectors: 1 });
+}
+
+#[test]
+fn small_batches_read_the_weights_in_place() {
+    for batch in 1..=16 {
+        let plan = GemmPlan::new(&mut product(batch, 512, 784, PLAIN), AVX512);
+        let found = (plan.packing, plan.path, plan.scatter);
+        assert_eq!(found, (Packing::InPlace, GemmPath::Tiles, false), "forward at batch {batch}: {plan:?}");
+        // dX: the weights are W and C is m×784; either dot products, or W on the side that is never packed.
+        let mut dx = product(batch, 784, 512, [false, true, false]);
+        let plan = GemmPlan::new(&mut dx, AVX512);
+        assert!(plan.path == GemmPath::Dots || dx.m == 784, "dX at batch {batch}: {plan:?}");
+    }
+}
+
+/// Rows of A and bytes of B from which a copy of B pays.
+#[test]
+fn b_is_packed_from_these_sizes() {
+    let packing = |(m, n, k), registers| GemmPlan::new(&mut product(m, n, k, PLAIN), registers).packing;
+    let packed = |shape, registers| packing(shape, registers) != Packing::InPlace;
+    // Narrow tiles: 32 rows and 64 KiB.
+    let narrow = [(31, 128, 128), (32, 128, 127), (32, 128, 128)];
+    assert_eq!(narrow.map(|shape| packed(shape, AVX2)), [false, false, true]);
+    // Rows 4 KiB apart: 256 rows, beyond 2 MiB 32.
+    let aliased = [(255, 1024, 512), (256, 1024, 512), (31, 1024, 513), (32, 1024, 513)];
+    assert_eq!(aliased.map(|shape| packed(shape, AVX512)), [false, true, false, true]);
+    // Others: 512 rows and 2 MiB.
+    let others = [(511, 1040, 505), (512, 1040, 504), (512, 1040, 505)];
+    assert_eq!(others.map(|shape| packed(shape, AVX512)), [false, false, true]);
+}
+
+#[test]
+fn what_no_cache_holds_is_streamed() {
+    let plan = |m, n, k| GemmPlan::new(&mut product(m, n, k, PLAIN), AVX512);
+    let blocks = |plan: GemmPlan| (plan.packing, plan.kc, plan.nc);
+    // Whole rows of B in one block: 33 panels of 4 vectors.
+    assert_eq!(blocks(plan(32, 2064, 2048)), (Packing::InPlace, STREAM_STEPS, 33 * 64));
+    assert_eq!([plan(32, 2048, 2047), plan(33, 2048, 2048)].map(|plan| plan.kc), [512; 2]);
+    let shapes = [(2048, 2048, 32), (2048, 2048, 4), (2048, 2048, 33), (2047, 2048, 32)];
+    assert_eq!(shapes.map(|(m, n, k)| plan(m, n, k).streams_c), [true, true, false, false]);
+    assert!(GemmPlan::packed_ahead(&product(2048, 2048, 32, PLAIN), 4, AVX512).streams_c);
+}
+
+#[test]
+fn few_steps_are_outer_products_of_b_where_it_lies() {
+    let found = |m, n, k, registers| {
+        let plan = GemmPlan::new(&mut product(m, n, k, PLAIN), registers);
+        (plan.path, plan.packing)
+    };
+    assert_eq!(found(784, 4096, 4, AVX2), (GemmPath::Outer, Packing::InPlace));
+    assert_eq!(found(784, 512, 5, AVX512).0, GemmPath::Tiles);
+    // The tiles write past the caches, outer products do not.
+    assert_eq!(found(2048, 2048, 4, AVX512).0, GemmPath::Tiles);
+}
+
+#[test]
+fn tiles_fit_the_shape() {
+    let tile = |m, n, k, registers| {
+        let Tile { rows, vectors } = GemmPlan::new(&mut product(m, n, k, PLAIN), registers).tile;
+        (rows, vectors)
+    };
+    // Short chains use half of the accumulators, but on AVX2.
+    assert_eq!((tile(784, 512, 8, AVX512), tile(784, 16, 8, AVX512)), ((4, 4), (8, 1)));
+    assert_eq!(tile(784, 512, 8, AVX2), (6, 1));
+    // Ten columns do not pay for more than a vector; where all columns fit, a tile may have 8 rows.
+    assert_eq!((tile(64, 10, 128, AVX512), tile(64, 48, 128, AVX512)), ((8, 1), (8, 3)));
+    assert_eq!([10, 512].map(|n| panel_vectors::<f32>(n, AVX512)), [1, 4]);
+}
+
+#[test]
+fn a_column_major_result_swaps_the_operands() {
+    let mut product = product(300, 200, 100, [false, false, true]);
+    let plan = GemmPlan::new(&mut product, AVX512);
+    assert_eq!((product.m, product.n, plan.swapped, plan.scatter), (200, 300, true, false));
+}
+
+/// The ways of the products of an MLP, forward, dX and dW: they decide the time, and dots or tiles the bits.
+#[test]
+fn each_product_of_a_layer_has_its_way() {
+    let way = |m, n, k, transposed| {
+        let plan = GemmPlan::new(&mut product(m, n, k, transposed), AVX512);
+        (plan.path, plan.swapped)
+    };
+    let [tiles, turned] = [false, true].map(|swapped| (GemmPath::Tiles, swapped));
+    let [dots, outer] = [GemmPath::Dots, GemmPath::Outer].map(|path| (path, false));
+    for (inputs, outputs, batch, expected) in [
+        (784, 512, 1, [tiles, dots, outer]),
+        (784, 512, 8, [tiles, dots, tiles]),
+        (784, 512, 32, [tiles, turned, tiles]),
+        (784, 512, 128, [tiles, turned, tiles]),
+        (784, 512, 512, [tiles, tiles, tiles]),
+        (512, 256, 8, [tiles, dots, tiles]),
+        (512, 256, 32, [tiles, turned, tiles]),
+        (512, 256, 128, [tiles, tiles, tiles]),
+        (128, 10, 1, [tiles, dots, tiles]),
+        (128, 10, 8, [tiles, tiles, tiles]),
+        (128, 10, 32, [tiles, tiles, turned]),
+        (128, 10, 128, [dots, tiles, turned]),
+    ] {
+        let forward = way(batch, outputs, inputs, PLAIN);
+        let dx = way(batch, inputs, outputs, [false, true, false]);
+        let dw = way(inputs, outputs, batch, [true, false, false]);
+        assert_eq!([forward, dx, dw], expected, "{batch} through {inputs} x {outputs}");
+    }
+}
+
+/// The order of summation depends on the type, shape and strides, not on the instruction set.
+#[test]
+fn the_depth_of_a_block_does_not_depend_on_registers() {
+    for shape in [(1, 1, 1), (2048, 2048, 2048), (3, 1000, 70)] {
+        for registers in [4, AVX2, AVX512] {
+            assert_eq!(GemmPlan::new(&mut product(shape.0, shape.1, shape.2, PLAIN), registers).kc, 512);
+        }
+    }
+}
