@@ -426,6 +426,10 @@ mod tests {
             let plan = GemmPlan::new(&mut product, AVX512);
             assert_eq!(grid(&product, &plan, parts), expected, "{shape:?}");
         }
+        for (m, n) in [(0, 1000), (1000, 0)] {
+            let plan = Exec::default().plan::<f32>(m, n, 1000, GemmStrides::row_major(n, 1000));
+            assert_eq!(plan.parts, (1, 1), "{m} rows, {n} columns");
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::{COARSE_TO_FINE, csv, go_on, objective, one, run, search};
 use core::sync::atomic::{AtomicUsize, Ordering};
-use roofline::Exec;
 use roofline::nn::tuner::{Parallelism, Row, Search, Space, Strategy, Trial, TunerError};
+use roofline::{Error, Exec};
 
 #[test]
 fn resuming_after_every_byte_gives_the_same_table() {
@@ -44,6 +44,19 @@ fn rows_are_read_in_any_order_and_with_either_line_end() {
         let shuffled: String = [header].iter().chain(&rows).flat_map(|row| [*row, end]).collect();
         assert_eq!(csv(&search.read_csv(shuffled.as_bytes()).unwrap()), text);
     }
+}
+
+/// As many hyperparameters as there may be, with names as long as they may be.
+#[test]
+fn the_longest_lines_are_read() {
+    let names = (0..100).map(|i| format!("{i:𝑥>100}"));
+    let space = names.fold(Space::builder(), |space, name| space.linear(&name, 0.0, 1.0));
+    let search = one(space, Strategy::Random { trials: 2 }, 17);
+    let mut results = search.results();
+    results.run(Exec::sequential(), Parallelism::OneAfterAnother, |_| Ok::<f64, Error>(0.5), go_on);
+    let text = csv(&results);
+    assert!(text.find('\n').unwrap() > 98 * 400);
+    assert_eq!(csv(&search.read_csv(text.as_bytes()).unwrap()), text);
 }
 
 #[test]

@@ -69,6 +69,21 @@ fn b_is_packed_from_these_sizes() {
 }
 
 #[test]
+fn blocks_of_b_are_as_many_whole_panels_as_fit() {
+    fn check<T: Element>() {
+        for vectors in 1..=tile::WIDEST {
+            let (width, most) = (vectors * T::LANES, if vectors <= 2 { 384 << 10 } else { 768 << 10 });
+            let nc = columns_of_a_block::<T>(Tile { rows: 1, vectors });
+            let bytes = |columns: usize| columns * kc::<T>() * size_of::<T>();
+            assert!(nc.is_multiple_of(width), "{nc} columns in panels of {width}");
+            assert!(bytes(nc) <= most && bytes(nc + width) > most, "{nc} columns in panels of {width}");
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
 fn what_no_cache_holds_is_streamed() {
     let plan = |m, n, k| GemmPlan::new(&mut product(m, n, k, PLAIN), AVX512);
     let blocks = |plan: GemmPlan| (plan.packing, plan.kc, plan.nc);
