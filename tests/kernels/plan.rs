@@ -53,7 +53,6 @@ fn parts_grow_with_work_and_threads() {
     assert!(parts(8, 512).0 * parts(8, 512).1 >= 8);
 }
 
-/// `usize::MAX` rows of nothing, and zero sizes, are planned like anything else.
 /// dW of a layer goes by its inputs, so that a core writes lines that follow each other, and is then updated there.
 #[cfg(feature = "parallel")]
 #[test]
@@ -67,6 +66,7 @@ fn gradients_of_small_batches_go_by_rows() {
     }
 }
 
+/// `usize::MAX` rows of nothing, and zero sizes, are planned like anything else.
 #[test]
 fn extreme_shapes_have_plans() {
     for (m, n, k) in [(0, 0, 0), (1, 1, 0), (usize::MAX, 1, 1), (usize::MAX, usize::MAX, usize::MAX)] {
