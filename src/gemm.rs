@@ -266,7 +266,7 @@ impl Exec {
     pub fn plan<T: Element>(&self, m: usize, n: usize, k: usize, strides: GemmStrides) -> GemmPlan {
         // No operand is longer, and sums of lengths do not overflow.
         let [m, n, k] = [m, n, k].map(|len| len.min(isize::MAX as usize));
-        let mut product = without_operands::<T>((m, n, k), strides);
+        let mut product = to_plan::<T>((m, n, k), strides);
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
         let pays = m > 0 && n > 0 && product.effort() >= LEAST_QUANTA * QUANTUM;
         let parts = if pays { self.most_parts(product.effort(), QUANTUM) } else { 1 };
@@ -274,22 +274,8 @@ impl Exec {
     }
 }
 
-/// A product to plan, not to run.
-fn without_operands<T: Element>((m, n, k): (usize, usize, usize), strides: GemmStrides) -> Product<T> {
-    let strided = |(row, col)| Operand { ptr: core::ptr::null(), row, col };
-    Product {
-        m,
-        n,
-        k,
-        alpha: T::ONE,
-        a: strided(strides.a),
-        b: strided(strides.b),
-        beta: T::ZERO,
-        c: Output { ptr: core::ptr::null_mut(), row: strides.c.0, col: strides.c.1 },
-        finish: Finish::NONE,
-        panels_from: None,
-        column_sums: None,
-    }
+fn to_plan<T: Element>(shape: (usize, usize, usize), strides: GemmStrides) -> Product<T> {
+    Product::to_plan(shape, [strides.a, strides.b, strides.c])
 }
 
 /// Row and column strides of the operands of a product, in elements.
@@ -422,7 +408,7 @@ mod tests {
             ((10_000, 10, 784), 8, (8, 1)),
         ] {
             let (_, n, k) = shape;
-            let mut product = without_operands::<f32>(shape, GemmStrides::row_major(n, k));
+            let mut product = to_plan::<f32>(shape, GemmStrides::row_major(n, k));
             let plan = GemmPlan::new(&mut product, AVX512);
             assert_eq!(grid(&product, &plan, parts), expected, "{shape:?}");
         }

@@ -36,6 +36,7 @@ pub(crate) use pack::Ahead;
 use super::activation::Activation;
 use crate::element::Element;
 use core::ops::Range;
+use core::ptr;
 
 /// A strided operand that is read; element (i, j) at `i·row + j·col`.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +156,26 @@ pub(crate) struct Product<T> {
 unsafe impl<T: Send> Send for Product<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Product<T> {}
+
+impl<T: Element> Product<T> {
+    /// A product to plan, not to run, of operands with these strides.
+    pub(crate) fn to_plan((m, n, k): (usize, usize, usize), [a, b, c]: [(isize, isize); 3]) -> Self {
+        let operand = |(row, col)| Operand { ptr: ptr::null(), row, col };
+        Self {
+            m,
+            n,
+            k,
+            alpha: T::ONE,
+            a: operand(a),
+            b: operand(b),
+            beta: T::ZERO,
+            c: Output { ptr: ptr::null_mut(), row: c.0, col: c.1 },
+            finish: Finish::NONE,
+            panels_from: None,
+            column_sums: None,
+        }
+    }
+}
 
 impl<T: Copy> Product<T> {
     /// Multiply–adds.

@@ -1,8 +1,6 @@
 //! The plans of products by their shapes, for register files of AVX2 and AVX-512.
 
-use super::super::{Finish, Output};
 use super::*;
-use core::ptr;
 
 const AVX512: usize = 32;
 const AVX2: usize = 8;
@@ -12,21 +10,7 @@ fn product(m: usize, n: usize, k: usize, [ta, tb, tc]: [bool; 3]) -> Product<f32
     let strides = |rows: usize, cols: usize, transposed: bool| {
         if transposed { (1, rows as isize) } else { (cols as isize, 1) }
     };
-    let operand = |(row, col)| Operand { ptr: ptr::null(), row, col };
-    let (row, col) = strides(m, n, tc);
-    Product {
-        m,
-        n,
-        k,
-        alpha: 1.0,
-        a: operand(strides(m, k, ta)),
-        b: operand(strides(k, n, tb)),
-        beta: 0.0,
-        c: Output { ptr: ptr::null_mut(), row, col },
-        finish: Finish::NONE,
-        panels_from: None,
-        column_sums: None,
-    }
+    Product::to_plan((m, n, k), [strides(m, k, ta), strides(k, n, tb), strides(m, n, tc)])
 }
 
 const PLAIN: [bool; 3] = [false; 3];
