@@ -305,6 +305,12 @@ macro_rules! simd {
                 }
             }
             #[inline(always)]
+            fn quarter_octave(self, v: Self::V) -> Self::V {
+                const SHIFT: i32 = $t::MANTISSA_DIGITS as i32 - 3;
+                // SAFETY: token.
+                unsafe { [$cast($shr::<SHIFT>($cast_int(v[0]))), $cast($shr::<SHIFT>($cast_int(v[1])))] }
+            }
+            #[inline(always)]
             fn lookup(self, table: &[$t; 16], index: Self::V) -> Self::V {
                 // SAFETY: token; the table has 16 elements.
                 unsafe { [$lookup(table, $cast_int(index[0])), $lookup(table, $cast_int(index[1]))] }

@@ -16,13 +16,33 @@ static ZIP_HIGH_F32: [u32; 16] = [8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 
 static ZIP_LOW_F64: [u64; 8] = [0, 8, 1, 9, 2, 10, 3, 11];
 static ZIP_HIGH_F64: [u64; 8] = [4, 12, 5, 13, 6, 14, 7, 15];
 
+/// `table[i]`, i the low four bits of a lane.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_f32(table: &[f32; 16], index: __m512i) -> __m512 {
+    // SAFETY: the caller's debt; the table is one register.
+    unsafe { _mm512_permutexvar_ps(index, _mm512_loadu_ps(table.as_ptr())) }
+}
+
+/// `table[i]`, i the low four bits of a lane.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_f64(table: &[f64; 16], index: __m512i) -> __m512d {
+    // SAFETY: the caller's debt; the table is two registers.
+    unsafe { _mm512_permutex2var_pd(_mm512_loadu_pd(table.as_ptr()), index, _mm512_loadu_pd(table.as_ptr().add(8))) }
+}
+
 /// The trait from a table of intrinsics: the two element types differ in their names only.
 macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident, $add_masked:ident,
-     $cast_int:ident, $narrow:ident, $fma_low:ident, $widen:ident,
-     $zip:ident, $low:ident, $high:ident) => {
+     $cast_int:ident, $cast:ident, $shr:ident, $narrow:ident, $fma_low:ident, $widen:ident,
+     $lookup:ident, $zip:ident, $low:ident, $high:ident) => {
         impl Simd<$t> for Avx512 {
             type V = $v;
             type M = $m;
@@ -150,6 +170,11 @@ macro_rules! simd {
                 unsafe { $scalef(v, n) }
             }
             #[inline(always)]
+            fn scale_floor(self, v: $v, n: $v) -> $v {
+                // SAFETY: token; the instruction rounds n down.
+                unsafe { $scalef(v, n) }
+            }
+            #[inline(always)]
             fn power(self, n: $v) -> $v {
                 // SAFETY: token.
                 unsafe { $scalef($splat(1.0), n) }
@@ -191,12 +216,14 @@ macro_rules! simd {
                 }
             }
             #[inline(always)]
+            fn quarter_octave(self, v: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $cast($shr::<{ $t::MANTISSA_DIGITS - 3 }>($cast_int(v))) }
+            }
+            #[inline(always)]
             fn lookup(self, table: &[$t; 16], index: $v) -> $v {
-                // SAFETY: token; the table has 16 elements, of `f32` one register, which then stands for both.
-                unsafe {
-                    let (low, high) = ($load(table.as_ptr()), $load(table.as_ptr().add(16 - $t::LANES)));
-                    $zip(low, $cast_int(index), high)
-                }
+                // SAFETY: token; the table has 16 elements.
+                unsafe { $lookup(table, $cast_int(index)) }
             }
             #[inline(always)]
             fn words_below(self, words: __m512i, limit: i32) -> [$m; 2] {
@@ -222,14 +249,14 @@ simd!(
     f32, u32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
-    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps_si512, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
-    _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
+    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_srli_epi32, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
+    lookup_f32, _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
 );
 #[rustfmt::skip]
 simd!(
     f64, u64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
-    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd_si512, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
-    _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
+    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_srli_epi64, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
+    lookup_f64, _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
 );

@@ -112,6 +112,14 @@ pub trait Simd<T: Element>: Words {
     /// v · 2ⁿ, rounded once. `n` holds integers of magnitude ≤ 192 (`f32`) or 1536 (`f64`), and v is 0, or n is 0, or
     /// v · 2^(n/2) is a normal number, as where |v| is within [¼, 128].
     fn scale(self, v: Self::V, n: Self::V) -> Self::V;
+    /// v · 2^⌊n⌋ for multiples n of 1/16, otherwise as [`Simd::scale`].
+    #[inline(always)]
+    fn scale_floor(self, v: Self::V, n: Self::V) -> Self::V {
+        // Within ±15/32 of ⌊n⌋.
+        let near = self.sub(n, self.splat(T::FLOOR_SHIFT));
+        let round = self.splat(T::ROUND);
+        self.scale(v, self.sub(self.add(near, round), round))
+    }
     /// 2ⁿ, a normal number, for integers n.
     fn power(self, n: Self::V) -> Self::V;
     /// (m, e) with v = m · 2ᵉ and ¾ ≤ m < 1½, for positive finite v, subnormal ones too; e as a float.
@@ -121,6 +129,9 @@ pub trait Simd<T: Element>: Words {
     /// second one is for the words from 8 on.
     fn words_below(self, words: Self::W, limit: i32) -> [Self::M; 2];
 
+    /// Which quarter of its octave v is in, and which octave modulo four, for positive v: the low four bits of a lane are the first two of
+    /// the mantissa and, above them, the last two of the exponent.
+    fn quarter_octave(self, v: Self::V) -> Self::V;
     /// `table[i]`, i the low four bits of the bits of a lane.
     fn lookup(self, table: &[T; 16], index: Self::V) -> Self::V;
 

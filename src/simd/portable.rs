@@ -154,6 +154,10 @@ macro_rules! simd {
                 ($v::new(first), $v::new(second))
             }
             #[inline(always)]
+            fn quarter_octave(self, v: $v) -> $v {
+                $v::new(v.to_array().map(|v| $t::from_bits(v.to_bits() >> ($t::MANTISSA_DIGITS - 3))))
+            }
+            #[inline(always)]
             fn lookup(self, table: &[$t; 16], index: $v) -> $v {
                 $v::new(index.to_array().map(|i| table[(i.to_bits() & 15) as usize]))
             }

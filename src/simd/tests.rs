@@ -32,6 +32,7 @@ on_every_token!(
     abs_clears_the_sign_of_nan_too,
     min_max_comparisons_and_select,
     scale_rounds_once,
+    lookup_takes_the_low_bits,
     split_gives_mantissa_and_exponent,
     zip_interleaves,
     fold_sums_halves_of_groups,
@@ -146,6 +147,9 @@ enum Op {
     LessThan,
     IsNan,
     Scale,
+    ScaleFloor,
+    /// Of the third vector, by quarters of octaves and by integers.
+    Lookup,
     Split,
     Zip,
     /// The first two stages, then the others (the last twice where there are three).
@@ -178,6 +182,8 @@ impl<T: Element> Kernel<T> for OnLanes<T> {
             Op::IsNan => (simd.select(simd.is_nan(a), c, b), simd.select(simd.is_nan(b), c, a)),
             Op::LessThan => (simd.select(simd.lt(a, b), c, a), simd.select(simd.lt(b, a), c, b)),
             Op::Scale => (simd.scale(a, b), c),
+            Op::ScaleFloor => (simd.scale_floor(a, b), c),
+            Op::Lookup => (simd.lookup(&self.x[2], simd.quarter_octave(a)), simd.lookup(&self.x[2], b)),
             Op::Split => simd.split(a),
             Op::Zip => simd.zip(a, b),
             Op::Fold12 => (simd.fold::<1>(a, b), simd.fold::<2>(a, b)),
@@ -249,6 +255,28 @@ fn scale_rounds_once<T: Scalar>(token: Token) {
     check(token, Op::Scale, &arguments, |[v, n, c]| [v.times_power(n.to_f64() as i32), c]);
     let nan = [[T::NAN, number(3.0), T::ONE]];
     check(token, Op::Scale, &nan, |x| [T::NAN, x[2]]);
+    let sixteenths = |n: i32| number::<T>(f64::from(n) / 16.0);
+    let values = edges.into_iter().flat_map(|v| (-16 * most..=16 * most).step_by(5).map(move |n| [v, sixteenths(n), v]));
+    let floor = |[v, n, c]: [T; 3]| [v.times_power(n.to_f64().floor() as i32), c];
+    check(token, Op::ScaleFloor, &values.collect::<Vec<_>>(), floor);
+}
+
+fn lookup_takes_the_low_bits<T: Scalar>(token: Token) {
+    let table = ramp::<T>(0.0);
+    // Four octaves from 1 on, four quarters each; 1 has an odd exponent field that ends in 11.
+    for within in [T::ONE, number(1.124), number(1.249)] {
+        for first in [0, 16 - T::LANES] {
+            let quarter = |i: usize| within + number::<T>(0.25 * (i % 4) as f64);
+            let x = from_fn(|lane| quarter(lane + first) * number(power(((lane + first) / 4) as i32)));
+            let index = from_fn(|lane| T::ROUND - number(16.0 * lane as f64) + number(((lane + first) % 16) as f64));
+            let found = T::dispatch(token, OnLanes { op: Op::Lookup, x: [x, index, table] });
+            for lane in 0..T::LANES {
+                let i = lane + first;
+                let expected = [number(((12 + i) % 16) as f64), number(i as f64)];
+                assert!(found[0][lane] == expected[0] && found[1][lane] == expected[1], "{i} on {}", token.isa());
+            }
+        }
+    }
 }
 
 fn split_gives_mantissa_and_exponent<T: Scalar>(token: Token) {

@@ -1,38 +1,49 @@
 //! GELU: x·Φ(x), its tanh form, and their derivatives.
 
 use super::erf::Moebius;
-use super::logistic::{times_sigmoid, weighted_slope};
-use super::pieces::{Pieces, from_bits};
+use super::logistic::{Logistic, weighted_slope};
+use super::pieces::{Octaves, from_bits};
 use super::{Exponential, exponential_of_sum, fast_two_sum, negate, polynomial, two_product};
 use crate::element::Element;
 use crate::simd::Simd;
 
-/// Two ways to f(t) = e^(t²/2)·Φ(−t).
+/// Two ways to t·Φ(−t).
 pub enum Tail<T: 'static> {
-    /// As it is.
-    Pieces(Pieces<T>),
-    /// f(t) = y·G(v) with y and v of [`Moebius`].
+    /// e^(−t²/2)·h(t), with e^(−t²/2) = 2^(n/16)·(1 + r·s(r)), |r| ≤ ln 2 / 16: this needs short polynomials only.
+    Octaves {
+        /// h(t) = t·e^(t²/2)·Φ(−t).
+        h: Octaves<T>,
+        /// 1.5/ε/16: adding it and taking it away rounds a float to sixteenths.
+        round: T,
+        /// 2^(j/16).
+        roots: &'static [T; 16],
+        /// s(r) = (e^(−r/2) − 1)/r.
+        s: &'static [T],
+    },
+    /// e^(−t²/2)·t·y·G(v) with y and v of [`Moebius`].
     Moebius {
         /// Few bits.
         k: T,
-        /// G.
+        /// G(v) = e^(t²/2)·Φ(−t)/y.
         g: &'static [T],
     },
 }
 
 /// Coefficients and bounds of one element type.
 pub trait Constants: Sized + 'static {
-    /// From here on Φ(−t)·t and Φ′(t)·t round to 0.
+    /// From here on t·Φ(−t) rounds to 0.
     const GELU_HIGH: Self;
-    /// e^(t²/2)·Φ(−t) for t in [0, `GELU_HIGH`].
+    /// t·Φ(−t) for t in [0, `GELU_HIGH`].
     const GELU: Tail<Self>;
+    /// From here on t·Φ′(t) rounds to 0.
+    const SLOPE_HIGH: Self;
     /// The zero t₀ of (−t·Φ(−t))′.
     const SLOPE_ZERO: Self;
     /// t₀ − `SLOPE_ZERO`.
     const SLOPE_ZERO_LOW: Self;
     /// k of [`Moebius`] for the derivative.
     const SLOPE_K: Self;
-    /// G(v) = e^(t²/2)·(Φ(−t) − t·Φ′(t))/(t₀ − t), v = (t − k)/(t + k), for t in [0, `GELU_HIGH`].
+    /// G(v) = e^(t²/2)·(Φ(−t) − t·Φ′(t))/(t₀ − t), v = (t − k)/(t + k), for t in [0, `SLOPE_HIGH`].
     const SLOPE_G: &'static [Self];
     /// From here on t·σ(−2u) of the tanh form rounds to 0.
     const GELU_TANH_HIGH: Self;
@@ -51,158 +62,168 @@ pub trait Constants: Sized + 'static {
 }
 
 impl Constants for f32 {
-    const GELU_HIGH: f32 = 14.7;
-    // Degree 7, relative error 3.9e-8.
-    const GELU: Tail<f32> = Tail::Pieces(Pieces {
-        width: 244.0 / 256.0,
-        inverse_width: 256.0 / 244.0,
-        coefficients: &from_bits([
-            [
-                0x3f00_0000,
-                0x3e89_4bc9,
-                0x3e32_5b61,
-                0x3e01_9380,
-                0x3dc9_e08d,
-                0x3da4_b8a1,
-                0x3d8a_d9c1,
-                0x3d6f_c059,
-                0x3d52_cb25,
-                0x3d3c_00ab,
-                0x3d29_9d76,
-                0x3d1a_7a00,
-                0x3d0d_cd22,
-                0x3d03_0960,
-                0x3cf3_90da,
-                0x3ce3_7d12,
-            ],
-            [
-                0xbecc_4229,
-                0xbe12_cbdc,
-                0xbd89_0c42,
-                0xbd18_0a46,
-                0xbcbd_822d,
-                0xbc80_231e,
-                0xbc37_daef,
-                0xbc09_e7e6,
-                0xbbd6_2295,
-                0xbbaa_dc8e,
-                0xbb8b_6416,
-                0xbb67_a32b,
-                0xbb43_71a3,
-                0xbb27_125c,
-                0xbb10_6def,
-                0xbafc_27f3,
-            ],
-            [
-                0x3e7f_ffc8,
-                0x3d86_ad76,
-                0x3cbe_ef53,
-                0x3c27_2124,
-                0x3baa_04a1,
-                0x3b40_ec4b,
-                0x3aed_8969,
-                0x3a9b_a9d2,
-                0x3a56_461c,
-                0x3a19_65cf,
-                0x39e2_c9ac,
-                0x39ac_38c0,
-                0x3985_b667,
-                0x3953_ae05,
-                0x392a_5dbb,
-                0x390b_14e5,
-            ],
-            [
-                0xbe08_2888,
-                0xbcdc_4e0f,
-                0xbbf5_a484,
-                0xbb2d_b1f7,
-                0xba92_7a4c,
-                0xba0c_ed28,
-                0xb995_f25c,
-                0xb92c_902a,
-                0xb8d3_553a,
-                0xb888_1d5f,
-                0xb836_ace3,
-                0xb7fe_0173,
-                0xb7b5_afcf,
-                0xb785_43e2,
-                0xb747_f037,
-                0xb718_b159,
-            ],
-            [
-                0x3d7f_8c58,
-                0x3c24_3f32,
-                0x3b13_9081,
-                0x3a2b_e628,
-                0x3972_5b8d,
-                0x38c8_917e,
-                0x3837_bda3,
-                0x37b9_b0fe,
-                0x374d_095f,
-                0x36ed_7f7b,
-                0x369b_8acb,
-                0x3629_5f56,
-                0x3608_c9e4,
-                0x35c2_f0b9,
-                0x3574_2d9e,
-                0x3542_c3e1,
-            ],
-            [
-                0xbcd5_d581,
-                0xbb63_1865,
-                0xba27_24e2,
-                0xb923_1052,
-                0xb841_42a0,
-                0xb789_f884,
-                0xb6de_f225,
-                0xb644_978e,
-                0xb5c4_aa2a,
-                0xb540_6fbf,
-                0xb50a_8860,
-                0xb44b_36ea,
-                0xb43f_8d92,
-                0xb421_3397,
-                0xb362_80e3,
-                0xb390_b522,
-            ],
-            [
-                0x3c15_fc08,
-                0x3a99_3a00,
-                0x393f_8cc5,
-                0x3814_379d,
-                0x373f_148d,
-                0x3620_5f37,
-                0x35ff_b238,
-                0x3593_5d49,
-                0x3487_7f2e,
-                0x343f_2375,
-                0xb538_b597,
-                0x352a_d003,
-                0xb50b_5846,
-                0xb50b_0ac7,
-                0xb3cf_e230,
-                0xb48a_5637,
-            ],
-            [
-                0xbb03_02fe,
-                0xb9b9_3018,
-                0xb853_b86f,
-                0xb6ed_05a3,
-                0xb648_75c4,
-                0xb525_1058,
-                0xb48c_3e8a,
-                0xb480_5585,
-                0xb30c_608b,
-                0xb411_d558,
-                0x345e_fdd0,
-                0xb425_2765,
-                0x338c_4d62,
-                0x340a_9cbd,
-                0xb2c2_164d,
-                0x3381_bd38,
-            ],
-        ]),
-    });
+    const GELU_HIGH: f32 = 14.357;
+    const GELU: Tail<f32> = Tail::Octaves {
+        // Degree 5, relative error 3.8e-8. Of the floats near the middle of its piece the center is the one whose h is nearest to
+        // a float.
+        h: Octaves {
+            slope: 0.914_062_5,
+            centers: &from_bits([[
+                0x3fc0_91d4,
+                0x4003_45c4,
+                0x4026_42c7,
+                0x4049_4ec7,
+                0x407d_ccee,
+                0x40a1_e86e,
+                0x40c4_ea85,
+                0x40e7_e93d,
+                0x410e_3e06,
+                0x4131_3fe1,
+                0x4154_36f3,
+                0x0000_0000,
+                0x3e8c_0157,
+                0x3f0c_0de9,
+                0x3f52_0c23,
+                0x3f8c_080c,
+            ]])[0],
+            coefficients: &from_bits([
+                [
+                    0x3e9e_3314,
+                    0x3ead_39db,
+                    0x3eb6_3785,
+                    0x3ebb_eff4,
+                    0x3ec1_306c,
+                    0x3ec5_11c5,
+                    0x3ec7_3e68,
+                    0x3ec8_92a7,
+                    0x3ec9_c434,
+                    0x3eca_a219,
+                    0x3ecb_1dda,
+                    0x0000_0000,
+                    0x3de4_09fc,
+                    0x3e3e_1831,
+                    0x3e72_4dcd,
+                    0x3e8b_94a8,
+                ],
+                [
+                    0x3d8f_71af,
+                    0x3d26_6abe,
+                    0x3cce_1c43,
+                    0x3c86_9887,
+                    0x3c1a_35ce,
+                    0x3ba4_d6fe,
+                    0x3b42_89c6,
+                    0x3af7_2f40,
+                    0x3a8a_80d8,
+                    0x3a12_c069,
+                    0x39ad_6af8,
+                    0x3f00_0000,
+                    0x3ea8_3860,
+                    0x3e63_f86d,
+                    0x3e1e_ef9c,
+                    0x3de3_52be,
+                ],
+                [
+                    0xbd18_a8f1,
+                    0xbc9b_2bd6,
+                    0xbc29_e35f,
+                    0xbbc5_d355,
+                    0xbb41_c3cf,
+                    0xbaac_53e4,
+                    0xba2d_4687,
+                    0xb9bf_3bfe,
+                    0xb932_6522,
+                    0xb89a_1dcb,
+                    0xb819_7ee1,
+                    0xbecc_4216,
+                    0xbe78_7eff,
+                    0xbe1c_0fc4,
+                    0xbdca_04bb,
+                    0xbd86_5d80,
+                ],
+                [
+                    0x3c85_c079,
+                    0x3bf1_4580,
+                    0x3b6b_f761,
+                    0x3af7_157e,
+                    0x3a50_f650,
+                    0x399c_11a3,
+                    0x3906_8beb,
+                    0x3881_8a77,
+                    0x37ca_0e70,
+                    0x370e_d147,
+                    0x3670_445f,
+                    0x3e7f_f526,
+                    0x3e11_8e89,
+                    0x3dab_0b49,
+                    0x3d4f_5c27,
+                    0x3d01_52c5,
+                ],
+                [
+                    0xbbd0_4b79,
+                    0xbb27_f482,
+                    0xba93_b299,
+                    0xba0b_dacd,
+                    0xb950_eb4d,
+                    0xb883_5847,
+                    0xb7c2_8425,
+                    0xb723_9b56,
+                    0xb659_db91,
+                    0xb57a_b078,
+                    0xb4b1_92d4,
+                    0xbe07_3b1e,
+                    0xbd92_6f71,
+                    0xbd21_f805,
+                    0xbcb8_f5a9,
+                    0xbc59_8e73,
+                ],
+                [
+                    0x3b12_31cd,
+                    0x3a54_36a9,
+                    0x39a9_2bc1,
+                    0x3911_f55c,
+                    0x383f_b91b,
+                    0x374d_3e91,
+                    0x3683_7e99,
+                    0x35c2_4dac,
+                    0x34db_6368,
+                    0x33cf_62a3,
+                    0x32f8_4bfa,
+                    0x3d5e_7be8,
+                    0x3d04_3fad,
+                    0x3c89_39ec,
+                    0x3c14_6695,
+                    0x3ba5_0995,
+                ],
+            ]),
+        },
+        round: 1.5 / f32::EPSILON / 16.0,
+        roots: &from_bits([[
+            0x3f80_0000,
+            0x3f85_aac3,
+            0x3f8b_95c2,
+            0x3f91_c3d3,
+            0x3f98_37f0,
+            0x3f9e_f532,
+            0x3fa5_fed7,
+            0x3fad_583f,
+            0x3fb5_04f3,
+            0x3fbd_08a4,
+            0x3fc5_672a,
+            0x3fce_248c,
+            0x3fd7_44fd,
+            0x3fe0_ccdf,
+            0x3fea_c0c7,
+            0x3ff5_257d,
+        ]])[0],
+        // Degree 2, error of e^(−r/2): 1.6e-9.
+        s: &[
+            f32::from_bits(0xbf00_0000), // -0x1p-1
+            f32::from_bits(0x3e00_010f), // 0x1.00021ep-3
+            f32::from_bits(0xbcaa_abaa), // -0x1.555754p-6
+        ],
+    };
+    const SLOPE_HIGH: f32 = 14.7;
     const SLOPE_ZERO: f32 = f32::from_bits(0x3f40_7569); // 0x1.80ead2p-1
     const SLOPE_ZERO_LOW: f32 = f32::from_bits(0xb250_1fea); // -0x1.a03fd4p-27
     const SLOPE_K: f32 = 3.5625;
@@ -259,6 +280,7 @@ impl Constants for f64 {
             f64::from_bits(0xbe0c_164e_8d97_b0a2), // -0x1.c164e8d97b0a2p-31
         ],
     };
+    const SLOPE_HIGH: f64 = 38.8;
     const SLOPE_ZERO: f64 = f64::from_bits(0x3fe8_0ead_197f_00b4); // 0x1.80ead197f00b4p-1
     const SLOPE_ZERO_LOW: f64 = f64::from_bits(0xbc71_3e74_c58c_ada8); // -0x1.13e74c58cada8p-56
     const SLOPE_K: f64 = 6.4375;
@@ -307,15 +329,26 @@ fn gauss<T: Element, S: Simd<T>>(simd: S, t: S::V) -> Exponential<S::V> {
 #[inline(always)]
 pub(crate) fn gelu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let t = simd.min(simd.splat(T::GELU_HIGH), simd.abs(x));
-    let e = gauss(simd, t);
     let tail = match T::GELU {
-        Tail::Pieces(f) => e.mantissa_times(simd, f.times(simd, t, t)),
+        Tail::Octaves { h, round, roots, s } => {
+            let (square, low) = two_product(simd, t, t);
+            let round = simd.splat(round);
+            // −t²/2 in units of ln 2 / 16; the low bits hold the part that picks a root.
+            let index = simd.fma(square, simd.splat(-T::HALF * T::LOG2_E), round);
+            let n = simd.sub(index, round);
+            // t² + 2·n·ln 2, the first step exact.
+            let high = simd.fma(n, simd.splat(T::TWO * T::LN2_HIGH), square);
+            let r = simd.add(high, simd.fma(n, simd.splat(T::TWO * T::LN2_LOW), low));
+            let root = simd.lookup(roots, index);
+            let e = simd.fma(root, simd.mul(r, polynomial(simd, r, s)), root);
+            simd.scale_floor(simd.mul(h.value(simd, t), e), n)
+        }
         Tail::Moebius { k, g } => {
-            let moebius = Moebius::new(simd, t, k);
-            moebius.times(simd, e.mantissa_times(simd, simd.mul(t, polynomial(simd, moebius.v, g))))
+            let (e, moebius) = (gauss(simd, t), Moebius::new(simd, t, k));
+            let tail = e.mantissa_times(simd, simd.mul(t, polynomial(simd, moebius.v, g)));
+            simd.scale(moebius.times(simd, tail), e.n)
         }
     };
-    let tail = simd.scale(tail, e.n);
     // −0, so that a tail of 0 leaves −0 for x < 0.
     simd.sub(simd.max(simd.splat(-T::ZERO), x), tail)
 }
@@ -324,7 +357,7 @@ pub(crate) fn gelu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
 /// precise beside its zero too.
 #[inline(always)]
 pub(crate) fn gelu_derivative<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let t = simd.min(simd.splat(T::GELU_HIGH), simd.abs(x));
+    let t = simd.min(simd.splat(T::SLOPE_HIGH), simd.abs(x));
     let e = gauss(simd, t);
     let factor = simd.add(simd.sub(simd.splat(T::SLOPE_ZERO), t), simd.splat(T::SLOPE_ZERO_LOW));
     let v = Moebius::new(simd, t, T::SLOPE_K).v;
@@ -333,9 +366,9 @@ pub(crate) fn gelu_derivative<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V 
     simd.select(simd.lt(x, simd.splat(T::ZERO)), w, simd.sub(simd.splat(T::ONE), w))
 }
 
-/// e^−2u with 2u = t·(a + b·t²), as a sum.
+/// 2u = t·(a + b·t²), as a sum.
 #[inline(always)]
-fn tanh_form<T: Element, S: Simd<T>>(simd: S, t: S::V) -> Exponential<S::V> {
+fn tanh_form<T: Element, S: Simd<T>>(simd: S, t: S::V) -> (S::V, S::V) {
     let (a, b) = (simd.splat(T::GELU_TANH_A), simd.splat(T::GELU_TANH_B));
     let (square, square_low) = two_product(simd, t, t);
     let w = simd.fma(b, square, a);
@@ -343,23 +376,24 @@ fn tanh_form<T: Element, S: Simd<T>>(simd: S, t: S::V) -> Exponential<S::V> {
     let low = simd.fma(b, square, simd.sub(a, w));
     let low = simd.fma(b, square_low, simd.add(low, simd.splat(T::GELU_TANH_A_LOW)));
     let low = simd.fma(simd.splat(T::GELU_TANH_B_LOW), square, low);
-    let minus_t = negate(simd, t);
-    let (v, v_low) = two_product(simd, minus_t, w);
-    exponential_of_sum(simd, v, simd.fma(minus_t, low, v_low))
+    let (v, v_low) = two_product(simd, t, w);
+    (v, simd.fma(t, low, v_low))
 }
 
 /// x·σ(2u) = x·(1 + tanh u)/2 with u = √(2/π)·(x + 0.044715·x³); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn gelu_tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let below = simd.max(simd.splat(-T::GELU_TANH_HIGH), x);
-    times_sigmoid(simd, below, tanh_form(simd, simd.min(simd.splat(T::GELU_TANH_ONE), below)))
+    let (v, tail) = tanh_form(simd, simd.min(simd.splat(T::GELU_TANH_ONE), below));
+    Logistic::of_sum(simd, v, tail).times(simd, below, T::GELU_TANH_ONE)
 }
 
 /// (x·σ(2u))′ = σ(2u) + x·σ′(2u)·(a + 3b·x²).
 #[inline(always)]
 pub(crate) fn gelu_tanh_derivative<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let t = simd.min(simd.splat(T::GELU_TANH_HIGH), simd.abs(x));
-    let e = tanh_form(simd, t);
+    let (v, tail) = tanh_form(simd, negate(simd, t));
+    let e = exponential_of_sum(simd, v, tail);
     let (a, square) = (simd.splat(T::GELU_TANH_A), simd.mul(t, t));
     // a, the greater term where precision matters, first; what it lacks goes with the rest.
     let (slope, rest) = fast_two_sum(simd, a, simd.mul(simd.splat(T::GELU_TANH_3B), square));

@@ -17,10 +17,12 @@ pub trait Constants: Sized + 'static {
     const LOGISTIC_HIGH: Self;
     /// From here on e⁻ˣ does not count beside 1, by far.
     const LOGISTIC_ONE: Self;
-    /// A power of two such that its products with e^`LOGISTIC_HIGH` and e^−`LOGISTIC_ONE` are normal.
+    /// A power of two such that its products with e^−`LOGISTIC_HIGH` and e^`LOGISTIC_ONE` are normal.
     const UNIT: Self;
     /// Its exponent.
     const UNIT_EXPONENT: Self;
+    /// `UNIT`·(e⁻ʳ − 1)/r on ±0.3466 ≥ ln 2 / 2, from the constant term up.
+    const LOGISTIC_S: &'static [Self];
     /// L(z) as for logarithms, on (0, 1/9].
     const SOFTPLUS_L: &'static [Self];
 }
@@ -181,8 +183,17 @@ impl Constants for f32 {
     });
     const LOGISTIC_HIGH: f32 = 110.0;
     const LOGISTIC_ONE: f32 = 40.0;
-    const UNIT: f32 = 1.0 / (1_u64 << 60) as f32;
-    const UNIT_EXPONENT: f32 = -60.0;
+    const UNIT: f32 = (1_u64 << 40) as f32;
+    const UNIT_EXPONENT: f32 = 40.0;
+    // Degree 5, error of e⁻ʳ: 3.1e-9.
+    const LOGISTIC_S: &'static [f32] = &[
+        f32::from_bits(0xd380_0000), // -0x1p40
+        f32::from_bits(0x52ff_fffe), // 0x1.fffffcp38
+        f32::from_bits(0xd22a_aa49), // -0x1.555492p37
+        f32::from_bits(0x512a_ac57), // 0x1.5558aep35
+        f32::from_bits(0xd009_1cbb), // -0x1.123976p33
+        f32::from_bits(0x4eb5_27ad), // 0x1.6a4f5ap30
+    ];
     // Degree 4, relative error of L: 3.0e-8.
     const SOFTPLUS_L: &'static [f32] = &[
         f32::from_bits(0x3f2a_aaab), // 0x1.555556p-1
@@ -199,8 +210,22 @@ impl Constants for f64 {
     const TANH: Option<Pieces<f64>> = None;
     const LOGISTIC_HIGH: f64 = 753.0;
     const LOGISTIC_ONE: f64 = 300.0;
-    const UNIT: f64 = f64::from_bits((1023 - 500) << 52);
-    const UNIT_EXPONENT: f64 = -500.0;
+    const UNIT: f64 = f64::from_bits((1023 + 200) << 52);
+    const UNIT_EXPONENT: f64 = 200.0;
+    // Degree 10, error of e⁻ʳ: 3.8e-18.
+    const LOGISTIC_S: &'static [f64] = &[
+        f64::from_bits(0xcc70_0000_0000_0000), // -0x1p200
+        f64::from_bits(0x4c60_0000_0000_000a), // 0x1.000000000000ap199
+        f64::from_bits(0xcc45_5555_5555_550f), // -0x1.555555555550fp197
+        f64::from_bits(0x4c25_5555_5555_0729), // 0x1.5555555550729p195
+        f64::from_bits(0xcc01_1111_1112_33c9), // -0x1.11111111233c9p193
+        f64::from_bits(0x4bd6_c16c_1845_974f), // 0x1.6c16c1845974fp190
+        f64::from_bits(0xcbaa_01a0_1401_388c), // -0x1.a01a01401388cp187
+        f64::from_bits(0x4b7a_0199_9b15_6556), // 0x1.a01999b156556p184
+        f64::from_bits(0xcb47_1def_8ca3_dd6f), // -0x1.71def8ca3dd6fp181
+        f64::from_bits(0x4b12_8adb_2a75_359c), // 0x1.28adb2a75359cp178
+        f64::from_bits(0xcada_dc15_dd7c_47de), // -0x1.adc15dd7c47dep174
+    ];
     // Degree 10, relative error of L: 5.6e-17.
     const SOFTPLUS_L: &'static [f64] = &[
         f64::from_bits(0x3fe5_5555_5555_5555), // 0x1.5555555555555p-1
@@ -245,48 +270,68 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     simd.select(simd.lt(simd.abs(x), simd.splat(T::TANH_LOW)), x, y)
 }
 
-/// σ(x) = 1/(1 + e⁻ˣ), as unit/(unit + unit·e⁻ˣ): e⁻ˣ overflows before σ(x) is 0.
+/// σ(x) = 1/(1 + e⁻ˣ).
 #[inline(always)]
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let (unit, exponent) = (simd.splat(T::UNIT), simd.splat(T::UNIT_EXPONENT));
-    over_one_plus(simd, unit, (unit, exponent), exponential_of_minus(simd, x))
+    let (power, divisor) = Logistic::new(simd, x).sigmoid(simd);
+    simd.div(power, divisor)
 }
 
 /// x·σ(x); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn silu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    times_sigmoid(simd, simd.max(simd.splat(-T::LOGISTIC_HIGH), x), exponential_of_minus(simd, x))
+    Logistic::new(simd, x).times(simd, simd.max(simd.splat(-T::LOGISTIC_HIGH), x), T::LOGISTIC_ONE)
 }
 
-/// e⁻ˣ, or what does not count beside 1.
-#[inline(always)]
-fn exponential_of_minus<T: Element, S: Simd<T>>(simd: S, x: S::V) -> Exponential<S::V> {
-    let inside = simd.max(simd.splat(-T::LOGISTIC_HIGH), simd.min(simd.splat(T::LOGISTIC_ONE), x));
-    exponential(simd, negate(simd, inside))
+/// n and r of e^v = 2ⁿ·eʳ, and unit·2ⁿ.
+pub(super) struct Logistic<V> {
+    power: V,
+    r: V,
 }
 
-/// y·σ(v) of e⁻ᵛ, v ≤ `LOGISTIC_ONE`. y is as small as v, or greater: a unit below 1 is only for where e⁻ᵛ would overflow.
-#[inline(always)]
-pub(super) fn times_sigmoid<T: Element, S: Simd<T>>(simd: S, y: S::V, e: Exponential<S::V>) -> S::V {
-    let is_great = simd.lt(simd.splat(-T::UNIT_EXPONENT), e.n);
-    let unit = simd.select(is_great, simd.splat(T::UNIT), simd.splat(T::ONE));
-    let exponent = simd.select(is_great, simd.splat(T::UNIT_EXPONENT), simd.splat(T::ZERO));
-    over_one_plus(simd, simd.mul(y, unit), (unit, exponent), e)
-}
+impl<V: Copy> Logistic<V> {
+    /// Of v = x, or of what σ takes to the same.
+    #[inline(always)]
+    fn new<T: Element, S: Simd<T, V = V>>(simd: S, x: V) -> Self {
+        let v = simd.max(simd.splat(-T::LOGISTIC_HIGH), simd.min(simd.splat(T::LOGISTIC_ONE), x));
+        let (power, n) = Self::power(simd, v);
+        let high = simd.fma(n, simd.splat(-T::LN2_HIGH), v);
+        Self { power, r: simd.fma(n, simd.splat(-T::LN2_LOW), high) }
+    }
 
-/// numerator/(unit·(1 + 2ⁿ·(1 + p))), the unit a power of two. The divisor is rounded once: sum and product of powers of two are exact, or
-/// what the sum has lost is added to the product, which is small then.
-#[inline(always)]
-fn over_one_plus<T: Element, S: Simd<T>>(
-    simd: S,
-    numerator: S::V,
-    (unit, exponent): (S::V, S::V),
-    e: Exponential<S::V>,
-) -> S::V {
-    let power = simd.power(simd.add(e.n, exponent));
-    let (sum, lost) = fast_two_sum(simd, power, unit);
-    let product = simd.fma(power, simd.add(e.high, e.low), lost);
-    simd.div(numerator, simd.add(sum, product))
+    /// Of v + tail ≤ `LOGISTIC_ONE`, |tail| a few units in the last place of v.
+    #[inline(always)]
+    pub(super) fn of_sum<T: Element, S: Simd<T, V = V>>(simd: S, v: V, tail: V) -> Self {
+        let (power, n) = Self::power(simd, v);
+        let high = simd.fma(n, simd.splat(-T::LN2_HIGH), v);
+        Self { power, r: simd.add(high, simd.fma(n, simd.splat(-T::LN2_LOW), tail)) }
+    }
+
+    /// unit·2ⁿ and n, the integer next to v/ln 2.
+    #[inline(always)]
+    fn power<T: Element, S: Simd<T, V = V>>(simd: S, v: V) -> (V, V) {
+        let (round, lifted) = (simd.splat(T::ROUND), simd.splat(T::ROUND + T::UNIT_EXPONENT));
+        let rounded = simd.fma(v, simd.splat(T::LOG2_E), lifted);
+        (simd.power(simd.sub(rounded, round)), simd.sub(rounded, lifted))
+    }
+
+    /// σ(v) = 2ⁿ/(2ⁿ + e⁻ʳ) as numerator and divisor, each times the unit: where 2ⁿ is small, the result is, and the quotient alone is
+    /// rounded to the coarse grid of subnormal numbers. The divisor (1 + 2ⁿ) + (e⁻ʳ − 1) is rounded once: the first sum is exact, or
+    /// what it has lost of a small 2ⁿ goes with the second; beside a great one the quotient is next to 1, where little counts.
+    #[inline(always)]
+    fn sigmoid<T: Element, S: Simd<T, V = V>>(&self, simd: S) -> (V, V) {
+        let (sum, lost) = fast_two_sum(simd, simd.splat(T::UNIT), self.power);
+        let rest = simd.fma(self.r, wide_polynomial(simd, self.r, T::LOGISTIC_S), lost);
+        (self.power, simd.add(sum, rest))
+    }
+
+    /// y·σ(v), or y itself above `one`, where σ(v) rounds to 1 and y·unit might overflow.
+    #[inline(always)]
+    pub(super) fn times<T: Element, S: Simd<T, V = V>>(&self, simd: S, y: V, one: T) -> V {
+        let (power, divisor) = self.sigmoid(simd);
+        let product = simd.div(simd.mul(y, power), divisor);
+        simd.select(simd.lt(simd.splat(one), y), y, product)
+    }
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x| ≤ 1: the logarithm as in `log`, without an exponent to split off.

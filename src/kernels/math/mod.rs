@@ -39,6 +39,10 @@ pub trait Constants: exp::Constants + log::Constants + logistic::Constants + erf
     const LN2_HIGH: Self;
     /// ln 2 − `LN2_HIGH`.
     const LN2_LOW: Self;
+    /// 15/32.
+    const FLOOR_SHIFT: Self;
+    /// ⅞.
+    const SEVEN_EIGHTHS: Self;
     /// ½.
     const HALF: Self;
     /// 2.
@@ -63,6 +67,8 @@ pub trait Constants: exp::Constants + log::Constants + logistic::Constants + erf
 macro_rules! common {
     ($t:ident) => {
         const ROUND: Self = 1.5 / $t::EPSILON;
+        const FLOOR_SHIFT: Self = 15.0 / 32.0;
+        const SEVEN_EIGHTHS: Self = 0.875;
         const HALF: Self = 0.5;
         const TWO: Self = 2.0;
         const LEAKY_SLOPE: Self = 0.01;
@@ -121,10 +127,10 @@ fn odd_up_to_one<T: Element, S: Simd<T>>(simd: S, x: S::V, t: S::V, f: &Pieces<T
     simd.max(negate(simd, one), simd.min(one, y))
 }
 
-/// −x.
+/// −x, of 0 too: compilers make it part of the operation that takes it.
 #[inline(always)]
 fn negate<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    simd.sub(simd.splat(T::ZERO), x)
+    simd.sub(simd.splat(-T::ZERO), x)
 }
 
 /// (high, low) with high + low = a + b exactly, for |a| ≥ |b| or a = 0 (Dekker's Fast2Sum).

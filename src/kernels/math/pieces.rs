@@ -1,4 +1,4 @@
-//! Functions in pieces: a polynomial for each of 16 intervals of one width, whose coefficients are looked up.
+//! Functions in pieces: a polynomial for each of 16 intervals, whose coefficients are looked up.
 //!
 //! In `f32`, where six to eight coefficients do, this is sooner done than one formula for all.
 
@@ -28,6 +28,30 @@ impl<T: Element> Pieces<T> {
         }
         let rest = simd.mul(simd.mul(factor, u), sum);
         simd.fma(factor, simd.lookup(&self.coefficients[0], index), rest)
+    }
+}
+
+/// f(t) for t ≥ 0: a piece for each quarter of an octave of z = ⅞ + slope·t < 14, for what changes the slower the greater t is. The order is
+/// that of [`Simd::quarter_octave`]: z from 2 on, from 4 on, from 8 to 14, z below 1, z from 1 on.
+pub struct Octaves<T: 'static> {
+    pub(super) slope: T,
+    pub(super) centers: &'static [T; 16],
+    /// Of polynomials in t − center, from the constant term up.
+    pub(super) coefficients: &'static [[T; 16]],
+}
+
+impl<T: Element> Octaves<T> {
+    /// f(t).
+    #[inline(always)]
+    pub(super) fn value<S: Simd<T>>(&self, simd: S, t: S::V) -> S::V {
+        let index = simd.quarter_octave(simd.fma(t, simd.splat(self.slope), simd.splat(T::SEVEN_EIGHTHS)));
+        let u = simd.sub(t, simd.lookup(self.centers, index));
+        let last = self.coefficients.len() - 1;
+        let mut sum = simd.lookup(&self.coefficients[last], index);
+        for i in (0..last).rev() {
+            sum = simd.fma(sum, u, simd.lookup(&self.coefficients[i], index));
+        }
+        sum
     }
 }
 
