@@ -11,7 +11,7 @@
 //! ```
 //!
 //! On N threads the model takes an N-th of its time. Activations, cost and inputs are not in it.
-//! `benches/peers/pytorch.py train_step` prints the samples/s of PyTorch.
+//! `benches/peers/pytorch.py train_step` prints the samples/s of PyTorch, `benches/burn` those of burn.
 
 mod common;
 
