@@ -231,9 +231,7 @@ pub(crate) struct Elu;
 impl<T: Element> Function<T> for Elu {
     #[inline(always)]
     fn value<S: Simd<T>>(simd: S, z: S::V) -> S::V {
-        let zero = simd.splat(T::ZERO);
-        let below = math::exp_m1(simd, simd.min(zero, z));
-        simd.select(simd.lt(zero, z), z, below)
+        math::elu(simd, z)
     }
     /// dy where z > 0, else dy·eᶻ.
     #[inline(always)]

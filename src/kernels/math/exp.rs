@@ -163,3 +163,13 @@ pub(crate) fn exp_m1<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let y = e.less_one(simd, half, power);
     simd.select(simd.lt(simd.abs(x), simd.splat(T::EXP_M1_TINY)), x, simd.add(y, y))
 }
+
+/// x where that is not below 0, else eˣ − 1 = (2ⁿ − 1) + 2ⁿ·(eʳ − 1), the first term exact or next to −1. Where n = 0, r is x.
+#[inline(always)]
+pub(crate) fn elu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
+    let e = exponential(simd, simd.max(simd.splat(T::EXP_M1_LOW), x));
+    let power = simd.power(e.n);
+    let below = simd.fma(power, simd.add(e.high, e.low), simd.sub(power, simd.splat(T::ONE)));
+    // −0 and NaN stay what they are.
+    simd.select(simd.lt(x, simd.splat(-T::EXP_M1_TINY)), below, x)
+}

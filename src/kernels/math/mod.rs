@@ -21,7 +21,7 @@ mod logistic;
 mod pieces;
 
 pub(crate) use erf::{erf, erfc};
-pub(crate) use exp::{exp, exp_below, exp_m1};
+pub(crate) use exp::{elu, exp, exp_below, exp_m1};
 pub(crate) use gelu::{gelu, gelu_derivative, gelu_tanh, gelu_tanh_derivative};
 pub(crate) use log::{ln_1p, log};
 pub(crate) use logistic::{sigmoid, sigmoid_derivative, silu, silu_derivative, softplus, tanh, tanh_derivative};
