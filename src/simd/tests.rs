@@ -256,7 +256,8 @@ fn scale_rounds_once<T: Scalar>(token: Token) {
     let nan = [[T::NAN, number(3.0), T::ONE]];
     check(token, Op::Scale, &nan, |x| [T::NAN, x[2]]);
     let sixteenths = |n: i32| number::<T>(f64::from(n) / 16.0);
-    let values = edges.into_iter().flat_map(|v| (-16 * most..=16 * most).step_by(5).map(move |n| [v, sixteenths(n), v]));
+    let values =
+        edges.into_iter().flat_map(|v| (-16 * most..=16 * most).step_by(5).map(move |n| [v, sixteenths(n), v]));
     let floor = |[v, n, c]: [T; 3]| [v.times_power(n.to_f64().floor() as i32), c];
     check(token, Op::ScaleFloor, &values.collect::<Vec<_>>(), floor);
 }

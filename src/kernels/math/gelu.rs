@@ -9,7 +9,7 @@ use crate::simd::Simd;
 
 /// Two ways to t·Φ(−t).
 pub enum Tail<T: 'static> {
-    /// e^(−t²/2)·h(t), with e^(−t²/2) = 2^(n/16)·(1 + r·s(r)), |r| ≤ ln 2 / 16: this needs short polynomials only.
+    /// e^(−t²/2)·h(t), with e^(−t²/2) = 2ⁿ·(1 + r·s(r)), n in sixteenths, |r| ≤ ln 2 / 16: this needs short polynomials only.
     Octaves {
         /// h(t) = t·e^(t²/2)·Φ(−t).
         h: Octaves<T>,
@@ -333,7 +333,7 @@ pub(crate) fn gelu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
         Tail::Octaves { h, round, roots, s } => {
             let (square, low) = two_product(simd, t, t);
             let round = simd.splat(round);
-            // −t²/2 in units of ln 2 / 16; the low bits hold the part that picks a root.
+            // −t²/2 in units of ln 2, to the next sixteenth; the low bits hold which root that is.
             let index = simd.fma(square, simd.splat(-T::HALF * T::LOG2_E), round);
             let n = simd.sub(index, round);
             // t² + 2·n·ln 2, the first step exact.

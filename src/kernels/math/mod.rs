@@ -2,9 +2,10 @@
 //!
 //! One file per family, the coefficients and bounds of each type beside the function that they serve. Polynomials are by
 //! Sollya 8.0 `fpminimax(f, degree, [|24…|] or [|53…|], interval, relative, floating)`; those in v on a half-line (`erf::Moebius`)
-//! interpolate f at the Chebyshev nodes, in 50 digits, and are rounded afterwards. f, interval and error stand beside the
-//! coefficients. Only operations that IEEE 754 rounds correctly are used, so results are the same on every instruction set with
-//! FMA. `docs/accuracy.md` has the errors that were measured.
+//! interpolate f at the Chebyshev nodes, in 50 digits, and are rounded afterwards; `pieces::Octaves` and `LOGISTIC_S` are weighted
+//! least squares by Lawson's iteration, in 40 digits, each coefficient rounded before the next ones are fitted. f, interval and
+//! error stand beside the coefficients. Only operations that IEEE 754 rounds correctly are used, so results are the same on
+//! every instruction set with FMA. `docs/accuracy.md` has the errors that were measured.
 //!
 //! What keeps a result within its bound is said where it is done. Three means recur:
 //!
