@@ -255,11 +255,14 @@ macro_rules! simd {
             #[inline(always)]
             fn power(self, n: Self::V) -> Self::V {
                 // n + bias in the low bits of a float whose unit in the last place is 1, shifted up into the exponent field.
-                const DIGITS: i32 = $t::MANTISSA_DIGITS as i32 - 1;
                 let magic = Simd::<$t>::splat(self, 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t);
-                let n = Simd::<$t>::add(self, n, magic);
+                Simd::<$t>::with_exponent(self, Simd::<$t>::add(self, n, magic))
+            }
+            #[inline(always)]
+            fn with_exponent(self, v: Self::V) -> Self::V {
+                const DIGITS: i32 = $t::MANTISSA_DIGITS as i32 - 1;
                 // SAFETY: token.
-                unsafe { [$cast($shl::<DIGITS>($cast_int(n[0]))), $cast($shl::<DIGITS>($cast_int(n[1])))] }
+                unsafe { [$cast($shl::<DIGITS>($cast_int(v[0]))), $cast($shl::<DIGITS>($cast_int(v[1])))] }
             }
             #[inline(always)]
             fn split(self, v: Self::V) -> (Self::V, Self::V) {

@@ -41,7 +41,7 @@ macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident, $add_masked:ident,
-     $cast_int:ident, $cast:ident, $shr:ident, $narrow:ident, $fma_low:ident, $widen:ident,
+     $cast_int:ident, $cast:ident, $shl:ident, $shr:ident, $narrow:ident, $fma_low:ident, $widen:ident,
      $lookup:ident, $zip:ident, $low:ident, $high:ident) => {
         impl Simd<$t> for Avx512 {
             type V = $v;
@@ -180,6 +180,11 @@ macro_rules! simd {
                 unsafe { $scalef($splat(1.0), n) }
             }
             #[inline(always)]
+            fn with_exponent(self, v: $v) -> $v {
+                // SAFETY: token.
+                unsafe { $cast($shl::<{ $t::MANTISSA_DIGITS - 1 }>($cast_int(v))) }
+            }
+            #[inline(always)]
             fn split(self, v: $v) -> ($v, $v) {
                 // SAFETY: token.
                 unsafe {
@@ -249,7 +254,7 @@ simd!(
     f32, u32, __m512, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_stream_ps, _mm512_maskz_loadu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
-    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_srli_epi32, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
+    _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
     lookup_f32, _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
 );
 #[rustfmt::skip]
@@ -257,6 +262,6 @@ simd!(
     f64, u64, __m512d, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_stream_pd, _mm512_maskz_loadu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
-    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_srli_epi64, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
+    _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
     lookup_f64, _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
 );

@@ -122,6 +122,8 @@ pub trait Simd<T: Element>: Words {
     }
     /// 2ⁿ, a normal number, for integers n.
     fn power(self, n: Self::V) -> Self::V;
+    /// The power of two whose exponent field holds the low bits of a lane: 2ⁿ of 1.5/ε + bias + n.
+    fn with_exponent(self, v: Self::V) -> Self::V;
     /// (m, e) with v = m · 2ᵉ and ¾ ≤ m < 1½, for positive finite v, subnormal ones too; e as a float.
     fn split(self, v: Self::V) -> (Self::V, Self::V);
 

@@ -129,8 +129,11 @@ macro_rules! simd {
             fn power(self, n: $v) -> $v {
                 // n + bias in the low bits of a float whose unit in the last place is 1, shifted up into the exponent field.
                 const MAGIC: $t = 1.5 / $t::EPSILON + ($t::MAX_EXP - 1) as $t;
-                let n = (n + $v::splat(MAGIC)).to_array();
-                $v::new(n.map(|n| $t::from_bits(n.to_bits() << ($t::MANTISSA_DIGITS - 1))))
+                Simd::<$t>::with_exponent(self, n + $v::splat(MAGIC))
+            }
+            #[inline(always)]
+            fn with_exponent(self, v: $v) -> $v {
+                $v::new(v.to_array().map(|v| $t::from_bits(v.to_bits() << ($t::MANTISSA_DIGITS - 1))))
             }
             #[inline(always)]
             fn split(self, v: $v) -> ($v, $v) {

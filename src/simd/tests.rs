@@ -148,6 +148,7 @@ enum Op {
     IsNan,
     Scale,
     ScaleFloor,
+    WithExponent,
     /// Of the third vector, by quarters of octaves and by integers.
     Lookup,
     Split,
@@ -183,6 +184,7 @@ impl<T: Element> Kernel<T> for OnLanes<T> {
             Op::LessThan => (simd.select(simd.lt(a, b), c, a), simd.select(simd.lt(b, a), c, b)),
             Op::Scale => (simd.scale(a, b), c),
             Op::ScaleFloor => (simd.scale_floor(a, b), c),
+            Op::WithExponent => (simd.with_exponent(a), simd.power(b)),
             Op::Lookup => (simd.lookup(&self.x[2], simd.quarter_octave(a)), simd.lookup(&self.x[2], b)),
             Op::Split => simd.split(a),
             Op::Zip => simd.zip(a, b),
@@ -260,6 +262,11 @@ fn scale_rounds_once<T: Scalar>(token: Token) {
         edges.into_iter().flat_map(|v| (-16 * most..=16 * most).step_by(5).map(move |n| [v, sixteenths(n), v]));
     let floor = |[v, n, c]: [T; 3]| [v.times_power(n.to_f64().floor() as i32), c];
     check(token, Op::ScaleFloor, &values.collect::<Vec<_>>(), floor);
+    let lifted = |n: i32| [T::ROUND + T::EXPONENT_BIAS + number(n.into()), number(n.into()), T::ONE];
+    let normal = T::MIN_EXPONENT.to_f64() as i32..=T::EXPONENT_BIAS.to_f64() as i32;
+    check(token, Op::WithExponent, &normal.map(lifted).collect::<Vec<_>>(), |[_, n, _]| {
+        [number(power(n.to_f64() as i32)); 2]
+    });
 }
 
 fn lookup_takes_the_low_bits<T: Scalar>(token: Token) {

@@ -385,7 +385,7 @@ fn tanh_form<T: Element, S: Simd<T>>(simd: S, t: S::V) -> (S::V, S::V) {
 pub(crate) fn gelu_tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let below = simd.max(simd.splat(-T::GELU_TANH_HIGH), x);
     let (v, tail) = tanh_form(simd, simd.min(simd.splat(T::GELU_TANH_ONE), below));
-    Logistic::of_sum(simd, v, tail).times(simd, below, T::GELU_TANH_ONE)
+    Logistic::new(simd, v, tail).times(simd, below, T::GELU_TANH_ONE)
 }
 
 /// (x·σ(2u))′ = σ(2u) + x·σ′(2u)·(a + 3b·x²).

@@ -273,46 +273,36 @@ pub(crate) fn tanh<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
 /// σ(x) = 1/(1 + e⁻ˣ).
 #[inline(always)]
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let (power, divisor) = Logistic::new(simd, x).sigmoid(simd);
+    let v = simd.max(simd.splat(-T::LOGISTIC_HIGH), simd.min(simd.splat(T::LOGISTIC_ONE), x));
+    let (power, divisor) = Logistic::new(simd, v, simd.splat(T::ZERO)).sigmoid(simd);
     simd.div(power, divisor)
 }
 
 /// x·σ(x); −0 at −∞, where it is the limit.
 #[inline(always)]
 pub(crate) fn silu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    Logistic::new(simd, x).times(simd, simd.max(simd.splat(-T::LOGISTIC_HIGH), x), T::LOGISTIC_ONE)
+    let below = simd.max(simd.splat(-T::LOGISTIC_HIGH), x);
+    let v = simd.min(simd.splat(T::LOGISTIC_ONE), below);
+    Logistic::new(simd, v, simd.splat(T::ZERO)).times(simd, below, T::LOGISTIC_ONE)
 }
 
-/// n and r of e^v = 2ⁿ·eʳ, and unit·2ⁿ.
+/// unit·2ⁿ and r of e^v = 2ⁿ·eʳ.
 pub(super) struct Logistic<V> {
     power: V,
     r: V,
 }
 
 impl<V: Copy> Logistic<V> {
-    /// Of v = x, or of what σ takes to the same.
+    /// Of v + tail within ±`LOGISTIC_HIGH` and up to `LOGISTIC_ONE`, |tail| a few units in the last place of v.
     #[inline(always)]
-    fn new<T: Element, S: Simd<T, V = V>>(simd: S, x: V) -> Self {
-        let v = simd.max(simd.splat(-T::LOGISTIC_HIGH), simd.min(simd.splat(T::LOGISTIC_ONE), x));
-        let (power, n) = Self::power(simd, v);
+    pub(super) fn new<T: Element, S: Simd<T, V = V>>(simd: S, v: V, tail: V) -> Self {
+        // The integer next to v/ln 2, lifted so that the low bits are the exponent field of unit·2ⁿ.
+        let lifted = simd.splat(T::ROUND + T::EXPONENT_BIAS + T::UNIT_EXPONENT);
+        let index = simd.fma(v, simd.splat(T::LOG2_E), lifted);
+        let n = simd.sub(index, lifted);
         let high = simd.fma(n, simd.splat(-T::LN2_HIGH), v);
-        Self { power, r: simd.fma(n, simd.splat(-T::LN2_LOW), high) }
-    }
-
-    /// Of v + tail ≤ `LOGISTIC_ONE`, |tail| a few units in the last place of v.
-    #[inline(always)]
-    pub(super) fn of_sum<T: Element, S: Simd<T, V = V>>(simd: S, v: V, tail: V) -> Self {
-        let (power, n) = Self::power(simd, v);
-        let high = simd.fma(n, simd.splat(-T::LN2_HIGH), v);
-        Self { power, r: simd.add(high, simd.fma(n, simd.splat(-T::LN2_LOW), tail)) }
-    }
-
-    /// unit·2ⁿ and n, the integer next to v/ln 2.
-    #[inline(always)]
-    fn power<T: Element, S: Simd<T, V = V>>(simd: S, v: V) -> (V, V) {
-        let (round, lifted) = (simd.splat(T::ROUND), simd.splat(T::ROUND + T::UNIT_EXPONENT));
-        let rounded = simd.fma(v, simd.splat(T::LOG2_E), lifted);
-        (simd.power(simd.sub(rounded, round)), simd.sub(rounded, lifted))
+        let r = simd.add(high, simd.fma(n, simd.splat(-T::LN2_LOW), tail));
+        Self { power: simd.with_exponent(index), r }
     }
 
     /// σ(v) = 2ⁿ/(2ⁿ + e⁻ʳ) as numerator and divisor, each times the unit: where 2ⁿ is small, the result is, and the quotient alone is

@@ -36,6 +36,8 @@ use pieces::Pieces;
 pub trait Constants: exp::Constants + log::Constants + logistic::Constants + erf::Constants + gelu::Constants {
     /// 1.5/ε: adding it and taking it away rounds a float to an integer.
     const ROUND: Self;
+    /// What the exponent field of 1 holds.
+    const EXPONENT_BIAS: Self;
     /// The first bits of ln 2: few enough that its product with any exponent is exact.
     const LN2_HIGH: Self;
     /// ln 2 − `LN2_HIGH`.
@@ -68,6 +70,7 @@ pub trait Constants: exp::Constants + log::Constants + logistic::Constants + erf
 macro_rules! common {
     ($t:ident) => {
         const ROUND: Self = 1.5 / $t::EPSILON;
+        const EXPONENT_BIAS: Self = ($t::MAX_EXP - 1) as $t;
         const FLOOR_SHIFT: Self = 15.0 / 32.0;
         const SEVEN_EIGHTHS: Self = 0.875;
         const HALF: Self = 0.5;
