@@ -47,23 +47,22 @@ impl Constants for f64 {
     ]);
 }
 
-/// e·ln 2 + ln(1 + f), −¼ ≤ f ≤ ½: ln(1 + f) = f − (f²/2 − [`Cube`]). e·`LN2_HIGH` is exact, and so is its sum with f, in two parts.
+/// e·ln 2 + ln(1 + f), −¼ ≤ f ≤ ½: ln(1 + f) = f + ([`Cube`] − f²/2). e·`LN2_HIGH` is exact, and so is its sum with f, in two parts.
 #[inline(always)]
 fn sum_of_logs<T: Element, S: Simd<T>>(simd: S, e: S::V, f: S::V) -> S::V {
     let square = simd.mul(f, f);
-    let half_square = simd.mul(square, simd.splat(T::HALF));
     let cube = match T::LOG {
         Cube::Polynomial(p) => simd.mul(simd.mul(square, f), wide_polynomial(simd, f, p)),
         Cube::Quotient(l) => {
             let s = simd.div(f, simd.add(f, simd.splat(T::TWO)));
             let z = simd.mul(s, s);
             let l = simd.mul(z, wide_polynomial(simd, z, l));
-            simd.mul(s, simd.add(half_square, l))
+            simd.mul(s, simd.fma(square, simd.splat(T::HALF), l))
         }
     };
     let low = simd.fma(e, simd.splat(T::LN2_LOW), cube);
     let (high, error) = fast_two_sum(simd, simd.mul(e, simd.splat(T::LN2_HIGH)), f);
-    simd.add(high, simd.sub(error, simd.sub(half_square, low)))
+    simd.add(high, simd.add(error, simd.fma(square, simd.splat(-T::HALF), low)))
 }
 
 /// `log` where x > 0, −∞ at `pole` and NaN below; ∞ stays ∞ and NaN stays NaN. `x` is positive from `pole` on.
