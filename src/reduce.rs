@@ -156,16 +156,19 @@ impl Exec {
         reduce: R,
         merge: impl FnOnce(&[T]) -> O,
     ) -> O {
+        /// Chunks whose results need no workspace.
+        const FEW: usize = 16;
         let (token, parts) = (self.token(), self.parts(arrays.len(), QUANTUM));
         let chunks = arrays.len().div_ceil(CHUNK);
-        with_workspace(chunks, |partials| {
+        let fold = |partials: &mut [T]| {
             let to = Pointer(partials.as_mut_ptr());
             self.for_each(parts, |index| {
                 let chunks = parallel::part(chunks, 1, parts, index);
                 T::dispatch(token, FoldChunks { arrays, chunks, reduce, to: to.get() });
             });
             merge(partials)
-        })
+        };
+        if chunks <= FEW { fold(&mut [T::ZERO; FEW][..chunks]) } else { with_workspace(chunks, fold) }
     }
 }
 
