@@ -10,7 +10,9 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::activation::Activation;
-use crate::kernels::gemm::{Bias, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product};
+use crate::kernels::gemm::{
+    Bias, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product, is_small, multiply_small,
+};
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
 
@@ -179,12 +181,12 @@ impl Exec {
             return Err(Error::Length { what: "gemm: column sums", expected: product.n, found: sums.len() });
         }
         let (one, whole, to) = (T::ONE, product, sums.as_mut_ptr());
-        let is_fused = self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0;
+        let is_fused = self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0 && !is_small(&product);
         product.column_sums = is_fused.then_some(to);
         // SAFETY: the views' addresses were checked at construction, the borrows of C and of the sums are unique.
         unsafe {
             self.planned(&mut product, |product| {
-                let plan = GemmPlan::new(product, T::registers(self.token()));
+                let plan = GemmPlan::not_small(product, T::registers(self.token()));
                 product.column_sums = product.column_sums.filter(|_| !plan.swapped && plan.path == GemmPath::Tiles);
                 plan
             })?;
@@ -203,7 +205,7 @@ impl Exec {
     /// # Safety
     /// Every element of A, B and the bias is readable, C is writable and of no other use meanwhile.
     pub(crate) unsafe fn product<T: Element>(&self, product: &mut Product<T>) -> Result<(), Error> {
-        let plan = |product: &mut _| GemmPlan::new(product, T::registers(self.token()));
+        let plan = |product: &mut _| GemmPlan::not_small(product, T::registers(self.token()));
         // SAFETY: the caller's debt; any plan is right for an operand with strides.
         unsafe { self.planned(product, plan) }
     }
@@ -232,6 +234,11 @@ impl Exec {
         } else if self.backend() != Backend::Native {
             // SAFETY: the caller's debt.
             return unsafe { self.foreign_product(product) };
+        }
+        if is_small(product) {
+            // SAFETY: the caller's debt.
+            unsafe { multiply_small(self.token(), product) };
+            return Ok(());
         }
         let mut plan = plan(product);
         let token = if plan.path == GemmPath::Outer { self.token().for_stores() } else { self.token() };

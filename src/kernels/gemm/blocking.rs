@@ -100,6 +100,16 @@ pub(super) const fn kc<T: Element>() -> usize {
 impl GemmPlan {
     /// Turns the product as it is less work, and plans it in one part.
     pub(crate) fn new<T: Element>(p: &mut Product<T>, registers: usize) -> Self {
+        if !is_small(p) {
+            return Self::not_small(p, registers);
+        }
+        let vectors = small_vectors(p, registers);
+        let tile = Tile { rows: p.m.min(most_rows(registers, vectors)), vectors };
+        Self::plain(p, GemmPath::Tiles, tile)
+    }
+
+    /// [`GemmPlan::new`] where it is known that the product is not small.
+    pub(crate) fn not_small<T: Element>(p: &mut Product<T>, registers: usize) -> Self {
         let (swapped, path) = p.least_work();
         if swapped {
             *p = p.swapped();
@@ -139,8 +149,7 @@ impl GemmPlan {
 
     /// The plan for a product whose B was packed ahead in panels of `vectors`.
     pub(crate) fn packed_ahead<T: Element>(p: &Product<T>, vectors: usize, registers: usize) -> Self {
-        let most = (1..=8).rev().find(|&rows| tile::fits(registers, rows, vectors));
-        let tile = Tile { rows: balanced(p.m, most.unwrap_or(1)), vectors };
+        let tile = Tile { rows: balanced(p.m, most_rows(registers, vectors)), vectors };
         Self { packing: Packing::Ahead, streams_c: streams_c(p), ..Self::plain(p, GemmPath::Tiles, tile) }
     }
 
@@ -185,6 +194,44 @@ impl GemmPlan {
 /// Vectors of a panel that is packed ahead: the widest tile of six rows.
 pub(crate) fn panel_vectors<T: Element>(n: usize, registers: usize) -> usize {
     tile_for(WIDE_TILE_ROWS, n.div_ceil(T::LANES).max(1), registers).vectors
+}
+
+/// Whether nothing but the tile is chosen for a product, and that by its rows and columns alone: few columns, most lanes of use
+/// or few steps, and little work. No turn, dot product, copy or block would gain more than it takes to choose.
+pub(crate) fn is_small<T: Element>(p: &Product<T>) -> bool {
+    if p.n > SMALL_COLUMNS || p.b.col != 1 || p.c.col != 1 || p.panels_from.is_some() || p.column_sums.is_some() {
+        return false;
+    }
+    let width = p.n.next_multiple_of(T::LANES);
+    let work = p.m.saturating_mul(width).saturating_mul(p.k);
+    let is_dense = width - p.n <= p.n / 8 && p.k <= SMALL_DEPTH;
+    let is_flat = p.n >= T::LANES / 2 && (p.m <= 8 || p.k <= SHORT_CHAIN);
+    work <= SMALL_WORK / 2 && p.k <= kc::<T>() && (is_dense || is_flat || work <= TINY_WORK) && !outer::fits(p)
+}
+
+/// The most columns of small products.
+const SMALL_COLUMNS: usize = 64;
+/// Vectors of columns that small products have code for.
+const SMALL_VECTORS: usize = 4;
+
+/// Vectors of a small product that are computed together: all or half, or where registers are few, as many as leave room for the
+/// rows.
+pub(super) fn small_vectors<T: Element>(p: &Product<T>, registers: usize) -> usize {
+    let vectors = p.n.div_ceil(T::LANES);
+    let most = if vectors > SMALL_VECTORS { vectors.div_ceil(2) } else { vectors };
+    if registers > NARROW_REGISTERS {
+        return most;
+    }
+    (1..=most).rev().find(|&vectors| tile::fits(registers, p.m.min(3), vectors)).unwrap_or(1)
+}
+
+/// Rows of the highest tile of so many vectors, at most 8.
+pub(super) const fn most_rows(registers: usize, vectors: usize) -> usize {
+    let mut rows = 8;
+    while rows > 1 && !tile::fits(registers, rows, vectors) {
+        rows -= 1;
+    }
+    rows
 }
 
 /// Whole panels that make a block.

@@ -13,6 +13,8 @@
 //! Vectors lie along the rows of C. Where C is column-major the operands swap roles, Cᵀ = Bᵀ·Aᵀ, so that they lie along
 //! its columns. Packing is left out where it costs more than it saves (blocking.rs says when): the tile reads any strides.
 //!
+//! Small products go through the same tiles without these loops (small.rs).
+//!
 //! Two shapes have no use for the tile: few rows against columns that are contiguous along k are dot products (dot.rs), and
 //! one to four steps of k are outer products (outer.rs).
 //!
@@ -26,23 +28,26 @@ mod epilogue;
 mod nest;
 mod outer;
 mod pack;
+mod small;
 mod tile;
 
-pub(crate) use blocking::panel_vectors;
 pub use blocking::{GemmPath, GemmPlan, Packing, Tile};
+pub(crate) use blocking::{is_small, panel_vectors};
 pub(crate) use nest::Nest;
 pub(crate) use pack::Ahead;
+pub(crate) use small::multiply_small;
 
 use super::activation::Activation;
 use crate::element::Element;
 use core::ops::Range;
 use core::ptr;
 
-/// A strided operand that is read; element (i, j) at `i·row + j·col`.
+/// A strided operand that is read; element (i, j) at `i·row + j·col`. The pointer parts the strides, so that what copies them
+/// from a view does so one by one: a load of both at once would wait until the two stores just before it are done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operand<T> {
-    pub(crate) ptr: *const T,
     pub(crate) row: isize,
+    pub(crate) ptr: *const T,
     pub(crate) col: isize,
 }
 
@@ -64,8 +69,8 @@ fn offset(i: usize, row: isize, j: usize, col: isize) -> isize {
 /// A strided operand that is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output<T> {
-    pub(crate) ptr: *mut T,
     pub(crate) row: isize,
+    pub(crate) ptr: *mut T,
     pub(crate) col: isize,
 }
 

@@ -109,9 +109,9 @@ pub(super) enum Kind {
 }
 
 /// [`Kind`] as a const generic.
-const PLAIN: u8 = Kind::Plain as u8;
+pub(super) const PLAIN: u8 = Kind::Plain as u8;
 pub(super) const MASKED: u8 = Kind::Masked as u8;
-const LOW: u8 = Kind::Low as u8;
+pub(super) const LOW: u8 = Kind::Low as u8;
 const PACKING: u8 = Kind::Packing as u8;
 const STREAMING: u8 = Kind::Streaming as u8;
 
@@ -257,12 +257,12 @@ struct Sums<T> {
 
 /// Where a step of k finds its operands.
 #[derive(Clone, Copy)]
-struct At<T> {
-    a: *const T,
+pub(super) struct At<T> {
+    pub(super) a: *const T,
     /// Another row of A, to fetch ahead of its use.
-    ahead: *const T,
-    b: *const T,
-    packed: *mut T,
+    pub(super) ahead: *const T,
+    pub(super) b: *const T,
+    pub(super) packed: *mut T,
 }
 
 /// acc[i][j] = Σ a[i]·b[j]: one FMA chain per element, in the order of k.
@@ -279,6 +279,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
     let mut acc = [[simd.splat(T::ZERO); V]; R];
     let Sums { mut at, mut next_c } = sums;
     let (a, k, fetch) = (strip.a, strip.k, strip.fetch);
+    let way = Way { a_row: a.row, a_k: a.col, b_k: strip.b.k, fetch };
     // The lines of C, and of A where they last several steps, are on their way while the products are summed: a row at a
     // time, for all at once would keep the lines of B waiting.
     let segment = if fetch.a || fetch.c { k.div_ceil(R) } else { k };
@@ -304,20 +305,8 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
             }
             at.ahead = at.ahead.wrapping_add(steps);
         }
-        let together = if const { S::REGISTERS == PAIRS } { steps / TOGETHER * TOGETHER } else { 0 };
         // SAFETY: the caller's debt.
-        unsafe {
-            let rest = if together > 0 && a.col == 1 {
-                sum::<T, S, R, V, KIND, ALONG>(simd, last, strip, &mut at, &mut acc, together);
-                steps - together
-            } else if together > 0 && a.row == 1 {
-                sum::<T, S, R, V, KIND, ACROSS>(simd, last, strip, &mut at, &mut acc, together);
-                steps - together
-            } else {
-                steps
-            };
-            sum::<T, S, R, V, KIND, ANYHOW>(simd, last, strip, &mut at, &mut acc, rest);
-        }
+        unsafe { add_steps::<T, S, R, V, KIND>(simd, last, way, &mut at, &mut acc, steps) };
     }
     acc
 }
@@ -334,7 +323,45 @@ const ALONG: u8 = 0;
 const ACROSS: u8 = 1;
 const ANYHOW: u8 = 2;
 
-/// [`accumulate`] for the next `steps` steps, a multiple of those that are done together.
+/// Elements from one row and one step of k to the next, and what is asked for ahead.
+#[derive(Clone, Copy)]
+pub(super) struct Way {
+    pub(super) a_row: isize,
+    pub(super) a_k: isize,
+    pub(super) b_k: isize,
+    pub(super) fetch: Fetch,
+}
+
+/// [`accumulate`] for the next `steps` steps.
+///
+/// # Safety
+/// As [`Run`], for these steps.
+#[inline(always)]
+pub(super) unsafe fn add_steps<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(
+    simd: S,
+    last: S::M,
+    way: Way,
+    at: &mut At<T>,
+    acc: &mut [[S::V; V]; R],
+    steps: usize,
+) {
+    let together = if const { S::REGISTERS == PAIRS } { steps / TOGETHER * TOGETHER } else { 0 };
+    // SAFETY: the caller's debt.
+    unsafe {
+        let rest = if together > 0 && way.a_k == 1 {
+            sum::<T, S, R, V, KIND, ALONG>(simd, last, way, at, acc, together);
+            steps - together
+        } else if together > 0 && way.a_row == 1 {
+            sum::<T, S, R, V, KIND, ACROSS>(simd, last, way, at, acc, together);
+            steps - together
+        } else {
+            steps
+        };
+        sum::<T, S, R, V, KIND, ANYHOW>(simd, last, way, at, acc, rest);
+    }
+}
+
+/// [`add_steps`] of a multiple of the steps that are done together.
 ///
 /// # Safety
 /// As [`Run`], for these steps; A lies as `LIES` says.
@@ -342,13 +369,12 @@ const ANYHOW: u8 = 2;
 unsafe fn sum<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8, const LIES: u8>(
     simd: S,
     last: S::M,
-    strip: &Strip<T>,
+    Way { a_row, a_k, b_k, fetch }: Way,
     next: &mut At<T>,
     acc: &mut [[S::V; V]; R],
     steps: usize,
 ) {
     let together = const { if LIES == ANYHOW { 1 } else { TOGETHER as isize } };
-    let (a_row, a_k, b_k, fetch) = (strip.a.row, strip.a.col, strip.b.k, strip.fetch);
     let (mut at, mut sums) = (*next, *acc);
     // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
     unsafe {

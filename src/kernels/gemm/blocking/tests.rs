@@ -105,6 +105,36 @@ fn tiles_fit_the_shape() {
     assert_eq!([10, 512].map(|n| panel_vectors::<f32>(n, AVX512)), [1, 4]);
 }
 
+/// Few columns and little work: what is small, and the tiles of what is.
+#[test]
+fn small_products_are_planned_by_rows_and_columns() {
+    let small = |m, n, k| is_small(&product(m, n, k, PLAIN));
+    // Columns; work; depth of dense rows; a width that is half idle, by rows and by steps.
+    assert_eq!([small(3, 64, 10), small(3, 65, 10)], [true, false]);
+    assert_eq!([small(32, 32, 32), small(33, 32, 32)], [true, false]);
+    assert_eq!([small(10, 16, 64), small(10, 16, 65)], [true, false]);
+    assert_eq!([small(8, 8, 128), small(8, 7, 128), small(9, 8, 128)], [true, false, false]);
+    assert_eq!([small(100, 10, 16), small(100, 10, 17)], [true, false]);
+    // Tiny whatever the width, up to one block of steps.
+    assert_eq!([small(1, 1, 256), small(1, 1, 257), small(0, 1, 513)], [true, false, false]);
+    // Not where B or C lies otherwise, nor outer products.
+    assert!(
+        [[true, false, false], [false, true, false], [false, false, true]]
+            .map(|transposed| is_small(&product(9, 9, 9, transposed)))
+            == [true, false, false]
+    );
+    assert_eq!([small(9, 64, 4), small(9, 63, 4), small(9, 64, 5)], [false, true, true]);
+
+    let tile = |m, n, k, registers| {
+        let Tile { rows, vectors } = GemmPlan::new(&mut product(m, n, k, PLAIN), registers).tile;
+        (rows, vectors)
+    };
+    assert_eq!([tile(31, 10, 9, AVX512), tile(9, 50, 9, AVX512), tile(5, 33, 9, AVX512)], [(8, 1), (6, 4), (5, 3)]);
+    assert_eq!([tile(31, 33, 9, AVX2), tile(2, 33, 9, AVX2), tile(1, 33, 9, AVX2)], [(6, 1), (2, 2), (1, 3)]);
+    let wide = Product::<f64>::to_plan((5, 40, 9), [(9, 1), (40, 1), (40, 1)]);
+    assert_eq!(small_vectors(&wide, AVX512), 3, "of 5");
+}
+
 #[test]
 fn a_column_major_result_swaps_the_operands() {
     let mut product = product(300, 200, 100, [false, false, true]);
