@@ -158,8 +158,14 @@ impl Exec {
     ) -> O {
         /// Chunks whose results need no workspace.
         const FEW: usize = 16;
-        let (token, parts) = (self.token(), self.parts(arrays.len(), QUANTUM));
-        let chunks = arrays.len().div_ceil(CHUNK);
+        let token = self.token();
+        if (1..=CHUNK).contains(&arrays.len()) {
+            // Nothing to share out: what else is done for many chunks takes as long as a short sum.
+            let mut one = [T::ZERO];
+            T::dispatch(token, FoldChunks { arrays, chunks: 0..1, reduce, to: one.as_mut_ptr() });
+            return merge(&one);
+        }
+        let (parts, chunks) = (self.parts(arrays.len(), QUANTUM), arrays.len().div_ceil(CHUNK));
         let fold = |partials: &mut [T]| {
             let to = Pointer(partials.as_mut_ptr());
             self.for_each(parts, |index| {
