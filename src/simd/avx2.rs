@@ -15,6 +15,38 @@ static ONES_THEN_ZEROS: [u64; 16] =
     [u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Avx2 {
+    /// Whether any lane of a mask is true.
+    #[inline(always)]
+    fn any(self, mask: [__m256i; 2]) -> bool {
+        // SAFETY: token.
+        unsafe { _mm256_movemask_epi8(_mm256_or_si256(mask[0], mask[1])) != 0 }
+    }
+
+    /// Within ±15/32 of ⌊n⌋, for multiples n of 1/16.
+    #[inline(always)]
+    fn near_floor<T: Element>(self, n: <Self as Simd<T>>::V) -> <Self as Simd<T>>::V
+    where
+        Self: Simd<T>,
+    {
+        self.sub(n, self.splat(T::FLOOR_SHIFT))
+    }
+
+    /// v · 2^⌊n⌉. Seldom is 2ⁿ itself outside the normal range: then times its square root, which is exact, and times the rest.
+    #[inline(always)]
+    fn scale_by_rounded<T: Element>(self, v: <Self as Simd<T>>::V, n: <Self as Simd<T>>::V) -> <Self as Simd<T>>::V
+    where
+        Self: Simd<T, M = [__m256i; 2]>,
+    {
+        let most = self.splat(T::EXPONENT_BIAS - T::ONE);
+        if !self.any(self.lt(most, self.abs(n))) {
+            return self.mul(v, self.power(n));
+        }
+        let (half, round) = (self.splat(T::HALF), self.splat(T::ROUND));
+        let n = self.sub(self.add(n, round), round);
+        let upper = self.sub(self.fma(n, half, round), round);
+        self.mul(self.mul(v, self.power(upper)), self.power(self.sub(n, upper)))
+    }
+
     /// A mask of 8 lanes of `f64` from flags of 32 bits.
     #[inline(always)]
     fn widened(self, flags: __m256i) -> [__m256i; 2] {
@@ -48,6 +80,34 @@ unsafe fn lookup_f32(table: &[f32; 16], index: __m256i) -> __m256 {
 unsafe fn lookup_f64(table: &[f64; 16], index: __m256i) -> __m256d {
     // SAFETY: the caller's debt; four bits stay within the table.
     unsafe { _mm256_i64gather_pd::<8>(table.as_ptr(), _mm256_and_si256(index, _mm256_set1_epi64x(15))) }
+}
+
+/// `table[i]`, i the low three bits of a lane.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_of_8_f32(table: &[f32; 8], index: __m256i) -> __m256 {
+    // SAFETY: the caller's debt; the table is one register.
+    unsafe { _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), index) }
+}
+
+/// `table[i]`, i the low three bits of a lane: one of four, as two words, and again one of four, of which the third bit chooses.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_of_8_f64(table: &[f64; 8], index: __m256i) -> __m256d {
+    // SAFETY: the caller's debt; the table is two registers.
+    unsafe {
+        // 2i and 2i + 1, of which three bits count.
+        let twice = _mm256_shuffle_epi32::<0xa0>(_mm256_slli_epi64::<1>(index));
+        let words = _mm256_or_si256(twice, _mm256_set1_epi64x(1 << 32));
+        let low = _mm256_permutevar8x32_ps(_mm256_castpd_ps(_mm256_loadu_pd(table.as_ptr())), words);
+        let high = _mm256_permutevar8x32_ps(_mm256_castpd_ps(_mm256_loadu_pd(table.as_ptr().add(4))), words);
+        let choice = _mm256_castsi256_pd(_mm256_slli_epi64::<61>(index));
+        _mm256_blendv_pd(_mm256_castps_pd(low), _mm256_castps_pd(high), choice)
+    }
 }
 
 /// The first `n` < 8 lanes.
@@ -105,7 +165,7 @@ macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $movemask:ident, $store_first:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $add_int:ident, $shl:ident, $shr:ident,
-     $unpacklo:ident, $unpackhi:ident, $permute:ident, $lookup:ident,
+     $unpacklo:ident, $unpackhi:ident, $permute:ident, $lookup:ident, $lookup_of_8:ident,
      $pick:ident, $shuffle:ident, $swap:ident,
      $stay3:literal, $cross3:literal, $stay4:literal, $cross4:literal, $adjacent:literal) => {
         impl Simd<$t> for Avx2 {
@@ -245,12 +305,11 @@ macro_rules! simd {
             }
             #[inline(always)]
             fn scale(self, v: Self::V, n: Self::V) -> Self::V {
-                // 2ⁿ itself may lie outside the normal range: multiply by 2^⌊n/2⌉, which is exact, then by the rest.
-                let half = Simd::<$t>::splat(self, 0.5);
-                let magic = Simd::<$t>::splat(self, 1.5 / $t::EPSILON);
-                let upper = Simd::<$t>::sub(self, Simd::<$t>::fma(self, n, half, magic), magic);
-                let lower = Simd::<$t>::sub(self, n, upper);
-                Simd::<$t>::mul(self, Simd::<$t>::mul(self, v, Simd::<$t>::power(self, upper)), Simd::<$t>::power(self, lower))
+                self.scale_by_rounded::<$t>(v, n)
+            }
+            #[inline(always)]
+            fn scale_floor(self, v: Self::V, n: Self::V) -> Self::V {
+                self.scale_by_rounded::<$t>(v, self.near_floor::<$t>(n))
             }
             #[inline(always)]
             fn power(self, n: Self::V) -> Self::V {
@@ -319,6 +378,11 @@ macro_rules! simd {
                 unsafe { [$lookup(table, $cast_int(index[0])), $lookup(table, $cast_int(index[1]))] }
             }
             #[inline(always)]
+            fn lookup_of_8(self, table: &[$t; 8], index: Self::V) -> Self::V {
+                // SAFETY: token; the table has 8 elements.
+                unsafe { [$lookup_of_8(table, $cast_int(index[0])), $lookup_of_8(table, $cast_int(index[1]))] }
+            }
+            #[inline(always)]
             fn words_below(self, words: [__m256i; 2], limit: i32) -> [Self::M; 2] {
                 // SAFETY: token.
                 let below = unsafe {
@@ -350,7 +414,7 @@ simd!(
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
     _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
     _mm256_castps_si256, _mm256_add_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
-    _mm256_permute2f128_ps, lookup_f32, _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
+    _mm256_permute2f128_ps, lookup_f32, lookup_of_8_f32, _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
 );
 #[rustfmt::skip]
 simd!(
@@ -358,5 +422,5 @@ simd!(
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
     _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
     _mm256_castpd_si256, _mm256_add_epi64, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
-    _mm256_permute2f128_pd, lookup_f64, _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
+    _mm256_permute2f128_pd, lookup_f64, lookup_of_8_f64, _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
 );

@@ -36,13 +36,33 @@ unsafe fn lookup_f64(table: &[f64; 16], index: __m512i) -> __m512d {
     unsafe { _mm512_permutex2var_pd(_mm512_loadu_pd(table.as_ptr()), index, _mm512_loadu_pd(table.as_ptr().add(8))) }
 }
 
+/// `table[i]`, i the low three bits of a lane: the table twice over.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_of_8_f32(table: &[f32; 8], index: __m512i) -> __m512 {
+    // SAFETY: the caller's debt; the table is half a register.
+    unsafe { _mm512_permutexvar_ps(index, _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()))) }
+}
+
+/// `table[i]`, i the low three bits of a lane.
+///
+/// # Safety
+/// The caller has a token.
+#[inline(always)]
+unsafe fn lookup_of_8_f64(table: &[f64; 8], index: __m512i) -> __m512d {
+    // SAFETY: the caller's debt; the table is one register.
+    unsafe { _mm512_permutexvar_pd(index, _mm512_loadu_pd(table.as_ptr())) }
+}
+
 /// The trait from a table of intrinsics: the two element types differ in their names only.
 macro_rules! simd {
     ($t:ident, $bits:ident, $v:ident, $m:ident, $splat:ident, $load:ident, $store:ident, $stream:ident, $loadm:ident, $storem:ident,
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident, $add_masked:ident,
      $cast_int:ident, $cast:ident, $shl:ident, $shr:ident, $narrow:ident, $fma_low:ident, $widen:ident,
-     $lookup:ident, $zip:ident, $low:ident, $high:ident) => {
+     $lookup:ident, $lookup_of_8:ident, $zip:ident, $low:ident, $high:ident) => {
         impl Simd<$t> for Avx512 {
             type V = $v;
             type M = $m;
@@ -231,6 +251,11 @@ macro_rules! simd {
                 unsafe { $lookup(table, $cast_int(index)) }
             }
             #[inline(always)]
+            fn lookup_of_8(self, table: &[$t; 8], index: $v) -> $v {
+                // SAFETY: token; the table has 8 elements.
+                unsafe { $lookup_of_8(table, $cast_int(index)) }
+            }
+            #[inline(always)]
             fn words_below(self, words: __m512i, limit: i32) -> [$m; 2] {
                 // SAFETY: token.
                 let below = unsafe { _mm512_cmplt_epi32_mask(words, _mm512_set1_epi32(limit)) };
@@ -255,7 +280,7 @@ simd!(
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
     _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
-    lookup_f32, _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
+    lookup_f32, lookup_of_8_f32, _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
 );
 #[rustfmt::skip]
 simd!(
@@ -263,5 +288,5 @@ simd!(
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
     _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
-    lookup_f64, _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
+    lookup_f64, lookup_of_8_f64, _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
 );

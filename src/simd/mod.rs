@@ -136,6 +136,8 @@ pub trait Simd<T: Element>: Words {
     fn quarter_octave(self, v: Self::V) -> Self::V;
     /// `table[i]`, i the low four bits of the bits of a lane.
     fn lookup(self, table: &[T; 16], index: Self::V) -> Self::V;
+    /// `table[i]`, i the low three bits of the bits of a lane.
+    fn lookup_of_8(self, table: &[T; 8], index: Self::V) -> Self::V;
 
     /// The lanes of a and b in turn: a₀ b₀ a₁ b₁ … in the first vector, the rest in the second.
     fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);

@@ -165,6 +165,10 @@ macro_rules! simd {
                 $v::new(index.to_array().map(|i| table[(i.to_bits() & 15) as usize]))
             }
             #[inline(always)]
+            fn lookup_of_8(self, table: &[$t; 8], index: $v) -> $v {
+                $v::new(index.to_array().map(|i| table[(i.to_bits() & 7) as usize]))
+            }
+            #[inline(always)]
             fn words_below(self, words: [u64; 8], limit: i32) -> [$v; 2] {
                 let word = |k: usize| (words[k / 2] >> (k % 2 * 32)) as i32;
                 let flag = |k: usize| $t::from_bits(if word(k) < limit { $bits::MAX } else { 0 });

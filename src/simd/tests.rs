@@ -151,6 +151,7 @@ enum Op {
     WithExponent,
     /// Of the third vector, by quarters of octaves and by integers.
     Lookup,
+    LookupOf8,
     Split,
     Zip,
     /// The first two stages, then the others (the last twice where there are three).
@@ -185,6 +186,10 @@ impl<T: Element> Kernel<T> for OnLanes<T> {
             Op::Scale => (simd.scale(a, b), c),
             Op::ScaleFloor => (simd.scale_floor(a, b), c),
             Op::WithExponent => (simd.with_exponent(a), simd.power(b)),
+            Op::LookupOf8 => {
+                let table = core::array::from_fn(|i| self.x[2][i]);
+                (simd.lookup_of_8(&table, a), simd.lookup_of_8(&table, b))
+            }
             Op::Lookup => (simd.lookup(&self.x[2], simd.quarter_octave(a)), simd.lookup(&self.x[2], b)),
             Op::Split => simd.split(a),
             Op::Zip => simd.zip(a, b),
@@ -282,6 +287,15 @@ fn lookup_takes_the_low_bits<T: Scalar>(token: Token) {
                 let i = lane + first;
                 let expected = [number(((12 + i) % 16) as f64), number(i as f64)];
                 assert!(found[0][lane] == expected[0] && found[1][lane] == expected[1], "{i} on {}", token.isa());
+            }
+            let found = T::dispatch(token, OnLanes { op: Op::LookupOf8, x: [index, index, table] });
+            for lane in 0..T::LANES {
+                assert!(
+                    found[0][lane] == number(((lane + first) % 8) as f64),
+                    "{} of 8 on {}",
+                    lane + first,
+                    token.isa()
+                );
             }
         }
     }

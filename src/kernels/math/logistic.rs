@@ -1,7 +1,7 @@
 //! tanh, σ and what is made of them: SiLU, softplus, and their derivatives.
 
 use super::pieces::{Pieces, from_bits};
-use super::{Exponential, divide_sums, exponential, fast_two_sum, negate, odd_up_to_one, wide_polynomial};
+use super::{Exponential, divide_sums, exp_below, exponential, fast_two_sum, negate, odd_up_to_one, wide_polynomial};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -327,7 +327,7 @@ impl<V: Copy> Logistic<V> {
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e), e = e^−|x| ≤ 1: the logarithm as in `log`, without an exponent to split off.
 #[inline(always)]
 pub(crate) fn softplus<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
-    let e = decay(simd, x).value(simd);
+    let e = exp_below(simd, negate(simd, simd.abs(x)));
     let s = simd.div(e, simd.add(e, simd.splat(T::TWO)));
     let z = simd.mul(s, s);
     let l = simd.mul(z, wide_polynomial(simd, z, T::SOFTPLUS_L));

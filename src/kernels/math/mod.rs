@@ -111,9 +111,12 @@ fn polynomial<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) -> S::V
 /// far.
 #[inline(always)]
 fn wide_polynomial<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) -> S::V {
-    if c.len() <= 6 {
-        return polynomial(simd, x, c);
-    }
+    if c.len() <= 6 { polynomial(simd, x, c) } else { polynomial_of_two(simd, x, c) }
+}
+
+/// [`polynomial`] as a sum of two side by side.
+#[inline(always)]
+fn polynomial_of_two<T: Element, S: Simd<T>>(simd: S, x: S::V, c: &'static [T]) -> S::V {
     let (square, last) = (simd.mul(x, x), c.len() - 1);
     let (mut sum, mut next) = (simd.splat(c[last]), simd.splat(c[last - 1]));
     for i in (0..last - 1).rev() {

@@ -56,13 +56,13 @@ impl<T: Element> Octaves<T> {
 }
 
 /// Tables of `f32` from their bits.
-pub(super) const fn from_bits<const N: usize>(bits: [[u32; 16]; N]) -> [[f32; 16]; N] {
-    let mut table = [[0.0; 16]; N];
+pub(super) const fn from_bits<const N: usize, const LEN: usize>(bits: [[u32; LEN]; N]) -> [[f32; LEN]; N] {
+    let mut table = [[0.0; LEN]; N];
     let (mut i, mut k) = (0, 0);
     while i < N {
         table[i][k] = f32::from_bits(bits[i][k]);
         k += 1;
-        if k == 16 {
+        if k == LEN {
             (i, k) = (i + 1, 0);
         }
     }

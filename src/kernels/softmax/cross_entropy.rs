@@ -7,7 +7,7 @@
 //! A class index is t = 1 there and 0 elsewhere. Smoothed by ε over K classes it is t = (1 − ε) + ε/K there and ε/K elsewhere
 //! (Szegedy et al. 2016, arXiv:1512.00567, §7).
 
-use super::{Multiply, Sum, Terms, WeightedSum, finite, shift};
+use super::{Multiply, Sum, Terms, WeightedSum, finite, shift_of_block};
 use crate::element::Element;
 use crate::kernels::math;
 use crate::kernels::reduce::ShiftedSum;
@@ -38,13 +38,14 @@ impl<T: Element, const SHORT: bool> Kernel<T> for CrossEntropyRows<'_, T, SHORT>
     fn run<S: Simd<T>>(self, simd: S) -> f64 {
         let scale = T::from_f64(self.scale);
         let (mut loss, mut terms) = (0.0, Terms::new());
+        let mut next = shift_of_block(simd, &self.rows, 0);
         for index in 0..self.rows.blocks() {
-            let rows = self.rows.block(index);
-            let shift = simd.lanes(shift(simd, rows.maxima(simd)));
+            let (rows, shift) = (self.rows.block(index), next);
             // Before y is written: it may be x.
             let weights = self.weights.of_rows(index * self.rows.together());
             let (dot, weight) = weights.sums(simd, &rows, &shift);
             let (sum, e) = terms.exponentials(simd, &rows, &shift);
+            next = shift_of_block(simd, &self.rows, index + 1);
             let sum = finite(simd, sum);
             let log = simd.lanes(math::log(simd, sum));
             let factor = simd.lanes(simd.div(simd.splat(scale), sum));

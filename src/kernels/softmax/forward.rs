@@ -1,9 +1,9 @@
 //! Softmax, log-softmax and the logarithm of the sum of exponentials.
 
-use super::{Multiply, Terms, finite, shift};
+use super::{Multiply, Terms, finite, shift, shift_of_block};
 use crate::element::Element;
 use crate::kernels::math;
-use crate::kernels::rows::Rows;
+use crate::kernels::rows::{NARROW, Rows};
 use crate::simd::slice::Lanewise;
 use crate::simd::{Kernel, Simd};
 
@@ -26,21 +26,30 @@ impl<T: Element, const SHORT: bool> Kernel<T> for SoftmaxRows<T, SHORT> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let mut terms = Terms::new();
+        let mut next = shift_of_block(simd, &self.rows, 0);
         for index in 0..self.rows.blocks() {
-            let rows = self.rows.block(index);
-            let shift = simd.lanes(shift(simd, rows.maxima(simd)));
+            let (rows, shift) = (self.rows.block(index), next);
             match self.normalize {
                 Normalize::Softmax => {
                     let (sum, e) = terms.exponentials(simd, &rows, &shift);
+                    next = shift_of_block(simd, &self.rows, index + 1);
                     let factor = simd.lanes(simd.div(simd.splat(T::ONE), finite(simd, sum)));
                     for i in 0..rows.count {
                         rows.apply(simd, i, ([e], [rows.y]), Multiply(factor[i]));
                     }
                 }
                 Normalize::LogSoftmax => {
-                    let log = simd.lanes(math::log(simd, finite(simd, rows.sums(simd, &shift))));
+                    let (sum, is_narrow) = (rows.sums(simd, &shift), SHORT || rows.cols <= NARROW);
+                    if is_narrow {
+                        next = shift_of_block(simd, &self.rows, index + 1);
+                    }
+                    let log = simd.lanes(math::log(simd, finite(simd, sum)));
                     for i in 0..rows.count {
                         rows.apply(simd, i, ([rows.x], [rows.y]), SubtractTwice(shift[i], log[i]));
+                    }
+                    // Two blocks of wide rows would take all of L1, and x is read once more.
+                    if !is_narrow {
+                        next = shift_of_block(simd, &self.rows, index + 1);
                     }
                 }
             }

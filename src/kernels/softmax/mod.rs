@@ -91,6 +91,13 @@ fn shift<T: Element, S: Simd<T>>(simd: S, max: S::V) -> S::V {
     simd.select(simd.lt(simd.abs(max), simd.splat(T::INFINITY)), max, simd.splat(T::ZERO))
 }
 
+/// [`shift`] of each row of block `index`, if there is one. To ask for it before the last pass over the block in hand lets the one hide
+/// what the other waits for.
+#[inline(always)]
+fn shift_of_block<T: Element, S: Simd<T>, const SHORT: bool>(simd: S, rows: &Rows<T, SHORT>, index: usize) -> [T; 16] {
+    if index < rows.blocks() { simd.lanes(shift(simd, rows.block(index).maxima(simd))) } else { [T::ZERO; 16] }
+}
+
 /// NaN for ∞, the sum of a row with +∞: no element of its softmax is a number.
 #[inline(always)]
 fn finite<T: Element, S: Simd<T>>(simd: S, sum: S::V) -> S::V {
