@@ -285,7 +285,8 @@ fn streams<T: Element>(p: &Product<T>) -> bool {
 /// Whether C goes past the caches, which do not hold it.
 fn streams_c<T: Element>(p: &Product<T>) -> bool {
     let bytes = p.m.saturating_mul(p.n).saturating_mul(size_of::<T>());
-    p.c.col == 1 && p.k <= STREAM_C_STEPS && bytes >= STREAM_BYTES
+    let least = if p.k == 1 { 2 * STREAM_BYTES } else { STREAM_BYTES };
+    p.c.col == 1 && p.k <= STREAM_C_STEPS && bytes >= least
 }
 
 /// Rows of B that are read side by side: of 8, 16, 32 and 64 the best, 1.5 to 1.8 times as fast as panels over all of k
@@ -293,7 +294,8 @@ fn streams_c<T: Element>(p: &Product<T>) -> bool {
 const STREAM_STEPS: usize = 8;
 const STREAM_ROWS: usize = 32;
 /// Steps of k up to which C is better written past the caches: 2 to 4 times as fast with 1 to 8 steps, 1.7 with 16, 1.1 to
-/// 1.3 with 32; with 64 no gain on AVX-512 and a loss on AVX2 (4096×4096).
+/// 1.3 with 32; with 64 no gain on AVX-512 and a loss on AVX2 (4096×4096). A single outer product is done sooner in the caches as long as
+/// an L3 holds it: 1.2 to 1.8 times with 16 to 31 MiB, where two already lose.
 const STREAM_C_STEPS: usize = 32;
 /// More than the share of L3 that a core can hope for.
 const STREAM_BYTES: usize = 16 << 20;

@@ -76,6 +76,7 @@ fn what_no_cache_holds_is_streamed() {
     assert_eq!([plan(32, 2048, 2047), plan(33, 2048, 2048)].map(|plan| plan.kc), [512; 2]);
     let shapes = [(2048, 2048, 32), (2048, 2048, 4), (2048, 2048, 33), (2047, 2048, 32)];
     assert_eq!(shapes.map(|(m, n, k)| plan(m, n, k).streams_c), [true, true, false, false]);
+    assert_eq!([(4095, 2048, 1), (4096, 2048, 1)].map(|(m, n, k)| plan(m, n, k).streams_c), [false, true]);
     assert!(GemmPlan::packed_ahead(&product(2048, 2048, 32, PLAIN), 4, AVX512).streams_c);
 }
 
