@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::activation::Activation;
 use crate::kernels::gemm::{
-    Bias, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product, is_small, multiply_small,
+    Bias, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product, Straight, is_few_dots, is_small,
+    multiply_small,
 };
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
@@ -238,6 +239,10 @@ impl Exec {
         if is_small(product) {
             // SAFETY: the caller's debt.
             unsafe { multiply_small(self.token(), product) };
+            return Ok(());
+        }
+        if is_few_dots(product) && product.effort() < LEAST_QUANTA * QUANTUM {
+            T::dispatch(self.token(), Straight(product));
             return Ok(());
         }
         let mut plan = plan(product);

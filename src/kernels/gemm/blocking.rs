@@ -319,11 +319,16 @@ impl<T: Element> Product<T> {
             return (false, GemmPath::Tiles);
         }
         // Few long rows and columns that both lie along k: no tile gains from transposing B for them.
-        if self.c.col == 1 && self.a.col == 1 && self.b.row == 1 && self.m <= 4 && self.k >= SMALL_DEPTH {
+        if self.lie_along_k() {
             return (false, GemmPath::Dots);
         }
         let (here, there) = (self.cycles(), self.swapped().cycles());
         if there.0 < here.0 { (true, there.1) } else { (false, here.1) }
+    }
+
+    /// Few long rows, and columns, that both lie along k.
+    pub(super) fn lie_along_k(&self) -> bool {
+        self.k >= SMALL_DEPTH && self.m <= 4 && self.c.col == 1 && self.a.col == 1 && self.b.row == 1
     }
 
     /// A rough count of cycles, on the path that takes fewer.

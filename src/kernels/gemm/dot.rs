@@ -14,6 +14,7 @@
 //! of ten columns empty. The order of summation is not that of the tile; it too is the same on every instruction set.
 
 use super::blocking::balanced;
+use super::epilogue::Rest;
 use super::tile::{MASKED, Update, write};
 use super::{Product, offset};
 use crate::element::Element;
@@ -34,33 +35,46 @@ const DEPTH: usize = 64;
 /// # Safety
 /// What whoever makes a `Nest` owes.
 pub(super) unsafe fn multiply<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
-    let is_short = p.m == 1 || p.k <= DEPTH * T::LANES;
-    // Reached by address: the first would else begin with the room that the second needs on the stack.
-    let run: Run<T, S> = if p.is_sum() && is_short { straight } else { gathered };
+    if is_straight(p) {
+        return simd.call(Straight(p));
+    }
+    // Reached by address: this would else begin with the room that the other needs on the stack.
+    let run: unsafe fn(S, &Product<T>) = gathered;
     // SAFETY: the caller's debt.
     unsafe { run(simd, p) }
 }
 
-/// # Safety
-/// To call it: as [`multiply`].
-type Run<T, S> = unsafe fn(S, &Product<T>);
+/// Whether sums over all of k go to C as they are.
+fn is_straight<T: Element>(p: &Product<T>) -> bool {
+    p.is_sum() && (p.m == 1 || p.k <= DEPTH * T::LANES)
+}
+
+/// Whether a product is so plain a case of [`lie_along_k`](Product::lie_along_k) that [`Straight`] is all that it needs.
+pub(crate) fn is_few_dots<T: Element>(p: &Product<T>) -> bool {
+    let is_plain = || p.panels_from.is_none() && p.column_sums.is_none() && !Rest::is_needed(&p.finish);
+    p.lie_along_k() && p.b.col != 1 && is_straight(p) && is_plain()
+}
 
 /// Columns that are computed for a block of rows.
 fn columns<T>(p: &Product<T>, j: usize) -> usize {
     if p.m <= 4 { 4 * COLUMNS } else { COLUMNS }.min(p.n - j)
 }
 
-/// Sums over all of k that go to C as they are.
-///
-/// # Safety
-/// As [`multiply`].
-unsafe fn straight<T: Element, S: Simd<T>>(simd: S, p: &Product<T>) {
-    let mut j = 0;
-    while j < p.n {
-        let cols = columns(p, j);
-        // SAFETY: the caller's debt; without a second block of k, no sums are kept.
-        unsafe { block(simd, p, (0, p.m), (j, cols), 0..p.k, ptr::null_mut(), (p.c.at(0, j), p.c.row)) };
-        j += cols;
+/// A product whose sums over all of k go to C as they are. Whoever makes one owes what [`multiply`] asks for.
+pub(crate) struct Straight<'a, T>(pub(crate) &'a Product<T>);
+
+impl<T: Element> Kernel<T> for Straight<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let (p, mut j) = (self.0, 0);
+        while j < p.n {
+            let cols = columns(p, j);
+            // SAFETY: whoever made the kernel owes it; without a second block of k, no sums are kept.
+            unsafe { block(simd, p, (0, p.m), (j, cols), 0..p.k, ptr::null_mut(), (p.c.at(0, j), p.c.row)) };
+            j += cols;
+        }
     }
 }
 

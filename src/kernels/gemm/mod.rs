@@ -33,6 +33,7 @@ mod tile;
 
 pub use blocking::{GemmPath, GemmPlan, Packing, Tile};
 pub(crate) use blocking::{is_small, panel_vectors};
+pub(crate) use dot::{Straight, is_few_dots};
 pub(crate) use nest::Nest;
 pub(crate) use pack::Ahead;
 pub(crate) use small::multiply_small;

@@ -1,5 +1,6 @@
 //! The plans of products by their shapes, for register files of AVX2 and AVX-512.
 
+use super::super::is_few_dots;
 use super::*;
 
 const AVX512: usize = 32;
@@ -134,6 +135,30 @@ fn small_products_are_planned_by_rows_and_columns() {
     assert_eq!([tile(31, 33, 9, AVX2), tile(2, 33, 9, AVX2), tile(1, 33, 9, AVX2)], [(6, 1), (2, 2), (1, 3)]);
     let wide = Product::<f64>::to_plan((5, 40, 9), [(9, 1), (40, 1), (40, 1)]);
     assert_eq!(small_vectors(&wide, AVX512), 3, "of 5");
+}
+
+/// What needs no plan has the one that it would get.
+#[test]
+fn few_dots_are_planned_as_dots() {
+    let (mut found, mut few) = ([0, 0], |m, n, k, transposed| is_few_dots(&product(m, n, k, transposed)));
+    assert_eq!([few(4, 10, 64, [false, true, false]), few(5, 10, 64, [false, true, false])], [true, false]);
+    assert_eq!([few(4, 10, 63, [false, true, false]), few(4, 10, 64, PLAIN)], [false, false]);
+    // More than a block of k for more than a row.
+    assert_eq!([1, 2].map(|m| few(m, 10, 1025, [false, true, false])), [true, false]);
+    for (m, n, k) in
+        (1..6).flat_map(|m| [1, 2, 10, 64].map(move |n| (m, n))).flat_map(|(m, n)| [63, 64, 500].map(|k| (m, n, k)))
+    {
+        for bits in 0..8 {
+            let mut product = product(m, n, k, [0, 1, 2].map(|operand| bits >> operand & 1 == 1));
+            let is_few = is_few_dots(&product) && !is_small(&product);
+            found[usize::from(is_few)] += 1;
+            assert!(
+                !is_few || GemmPlan::new(&mut product, AVX512).to_string() == "dots, in place",
+                "{m}x{n}x{k} {bits}"
+            );
+        }
+    }
+    assert!(found.into_iter().all(|count| count > 20), "{found:?}");
 }
 
 #[test]
