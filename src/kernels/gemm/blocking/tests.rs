@@ -140,7 +140,7 @@ fn small_products_are_planned_by_rows_and_columns() {
 /// What needs no plan has the one that it would get.
 #[test]
 fn few_dots_are_planned_as_dots() {
-    let (mut found, mut few) = ([0, 0], |m, n, k, transposed| is_few_dots(&product(m, n, k, transposed)));
+    let (mut found, few) = ([0, 0], |m, n, k, transposed| is_few_dots(&product(m, n, k, transposed)));
     assert_eq!([few(4, 10, 64, [false, true, false]), few(5, 10, 64, [false, true, false])], [true, false]);
     assert_eq!([few(4, 10, 63, [false, true, false]), few(4, 10, 64, PLAIN)], [false, false]);
     // More than a block of k for more than a row.
