@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::{alternate, is_test, is_wanted, read_modify_write, values};
+use common::{alternate_after, is_test, is_wanted, read_modify_write, values};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use roofline::{Element, Exec, Isa};
 use std::hint::black_box;
+use std::time::Duration;
 
 type Kernel<T> = fn(&Exec, &[T], &mut [T]) -> Result<(), roofline::Error>;
 
@@ -26,6 +27,9 @@ fn kernels<T: Element>() -> Vec<(&'static str, Kernel<T>)> {
     }
 }
 
+/// In which a helper comes that fell asleep.
+const WAKE: Duration = Duration::from_millis(10);
+
 /// Instruction sets on one thread, and two threads where there are cores for them.
 fn ways() -> Vec<(String, Exec)> {
     let isas = Isa::available().filter(|&isa| isa != Isa::Portable);
@@ -38,6 +42,7 @@ fn table<T: Element>(way: &str, exec: Exec, len: usize) {
     // Logarithms give NaN for the negative ones, in the same time.
     let x: Vec<T> = values(len, 1).into_iter().map(|x| T::from_f64(8.0 * x)).collect();
     let (mut y, mut memory) = (x.clone(), vec![0.0_f32; 2 * len * size_of::<T>() / 4]);
+    let wake = if exec.threads() > 1 && !is_test() { WAKE } else { Duration::ZERO };
     for (name, kernel) in kernels::<T>() {
         let name = format!("{way} {} {name} {len}", T::NAME);
         if !is_wanted(&name) {
@@ -45,7 +50,7 @@ fn table<T: Element>(way: &str, exec: Exec, len: usize) {
         }
         let mut ours = || kernel(&exec, black_box(&x), &mut y).expect("equal lengths");
         let mut limit = || read_modify_write(&mut memory);
-        let [time, plain] = alternate(&mut [&mut ours, &mut limit]);
+        let [time, plain] = alternate_after(wake, &mut [&mut ours, &mut limit]);
         let (bytes, limit_bytes) = ((2 * len * size_of::<T>()) as f64, (4 * len * size_of::<T>()) as f64);
         let (rate, limit) = (bytes / time / 1e9, limit_bytes / plain / 1e9);
         let share = 100.0 * rate / limit;

@@ -26,12 +26,21 @@ pub fn is_wanted(name: &str) -> bool {
 /// Median seconds of one call of each contestant, called back to back, over rounds that alternate between them. The first
 /// call of a round, which finds the caches full of the other's data, is not counted.
 pub fn alternate<const N: usize>(contestants: &mut [&mut dyn FnMut(); N]) -> [f64; N] {
+    alternate_after(Duration::ZERO, contestants)
+}
+
+/// [`alternate`] where the calls of the first `while_waking` of each turn are not counted: threads fell asleep in the other's.
+pub fn alternate_after<const N: usize>(while_waking: Duration, contestants: &mut [&mut dyn FnMut(); N]) -> [f64; N] {
     let (rounds, slice) = if is_test() { (1, Duration::ZERO) } else { (ROUNDS, SLICE) };
     let calls = contestants.each_mut().map(|run| calls_in(slice, run));
     let mut times = [const { Vec::new() }; N];
     for _ in 0..rounds {
         for ((run, &calls), times) in contestants.iter_mut().zip(&calls).zip(&mut times) {
+            let turn = Instant::now();
             run();
+            while turn.elapsed() < while_waking {
+                run();
+            }
             let start = Instant::now();
             for _ in 0..calls {
                 run();
