@@ -9,7 +9,7 @@ use crate::elementwise::same_length;
 use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::reduce::{
-    CHUNK, Dot, FoldChunks, Max, MaxAbs, Min, Multiply, Reduce, Scaled, ShiftedSum, Squares, Sum, SumAbs,
+    CHUNK, Dot, FoldChunk, FoldChunks, Max, MaxAbs, Min, Multiply, Reduce, Scaled, ShiftedSum, Squares, Sum, SumAbs,
 };
 use crate::parallel;
 use crate::simd::slice::Arrays;
@@ -149,8 +149,23 @@ impl Exec {
         })
     }
 
-    /// Folds chunks to `partials`, and these by `merge`.
+    /// Folds chunks to partial results, and these by `merge`. Inlined: arrays that are handed on in memory would be read back before
+    /// their stores are through, which takes as long as a short sum.
+    #[inline(always)]
     fn fold_slice<T: Element, R: Reduce<T, IN>, O, const IN: usize>(
+        &self,
+        arrays: Arrays<T, IN, 0>,
+        reduce: R,
+        merge: impl FnOnce(&[T]) -> O,
+    ) -> O {
+        if (1..=CHUNK).contains(&arrays.len()) {
+            return merge(&[T::dispatch(self.token(), FoldChunk { arrays, reduce })]);
+        }
+        self.fold_chunks(arrays, reduce, merge)
+    }
+
+    /// [`Exec::fold_slice`] of any number of chunks.
+    fn fold_chunks<T: Element, R: Reduce<T, IN>, O, const IN: usize>(
         &self,
         arrays: Arrays<T, IN, 0>,
         reduce: R,
@@ -158,19 +173,12 @@ impl Exec {
     ) -> O {
         /// Chunks whose results need no workspace.
         const FEW: usize = 16;
-        let token = self.token();
-        if (1..=CHUNK).contains(&arrays.len()) {
-            // Nothing to share out: what else is done for many chunks takes as long as a short sum.
-            let mut one = [T::ZERO];
-            T::dispatch(token, FoldChunks { arrays, chunks: 0..1, reduce, to: one.as_mut_ptr() });
-            return merge(&one);
-        }
         let (parts, chunks) = (self.parts(arrays.len(), QUANTUM), arrays.len().div_ceil(CHUNK));
         let fold = |partials: &mut [T]| {
             let to = Pointer(partials.as_mut_ptr());
             self.for_each(parts, |index| {
                 let chunks = parallel::part(chunks, 1, parts, index);
-                T::dispatch(token, FoldChunks { arrays, chunks, reduce, to: to.get() });
+                T::dispatch(self.token(), FoldChunks { arrays, chunks, reduce, to: to.get() });
             });
             merge(partials)
         };

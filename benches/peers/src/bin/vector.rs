@@ -1,5 +1,6 @@
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin vector [-- --test | FILTER …]`: the vector kernels of roofline
-//! against those of `rten-vecmath`, f32, one thread, from one array to another in cache.
+//! against those of `rten-vecmath`, f32, one thread, from one array to another in cache. All arrays begin on cache lines: elsewhere each
+//! vector is two lines, and whose output lies better wins.
 
 use roofline::{Error, Exec, Mat, MatMut, MatRef, Reduction};
 use rten_simd::{SimdOp, SimdUnaryOp};
@@ -50,13 +51,13 @@ fn main() {
     for len in [4096, 65_536] {
         for (name, ours, theirs) in functions {
             let x = values(len);
-            let [mut a, mut b] = [vec![0.0; len], vec![0.0; len]];
-            let mut ours = || ours(&exec, black_box(&x), &mut a).expect("one length");
+            let [mut a, mut b] = [zeros(len), zeros(len)];
+            let mut ours = || ours(&exec, black_box(x.as_slice()), a.as_mut_slice()).expect("one length");
             let mut theirs = || {
-                theirs(black_box(&x), uninit(&mut b));
+                theirs(black_box(x.as_slice()), uninit(b.as_mut_slice()));
             };
             ratios.extend(compare(&args, &format!("{name} {len}"), len, &mut ours, &mut theirs));
-            check(&args, name, &a, &b, 1e-4);
+            check(&args, name, a.as_slice(), b.as_slice(), 1e-4);
         }
         let reductions: [(&str, Reduction, Reducing); 5] = [
             ("sum", Reduction::Sum, |x| Sum::new(x).dispatch()),
@@ -68,25 +69,25 @@ fn main() {
         for (name, reduction, theirs) in reductions {
             let x = values(len);
             let [mut a, mut b] = [0.0, 0.0];
-            let mut ours = || a = exec.reduce(reduction, black_box(&x)).expect("not empty");
-            let mut theirs = || b = theirs(black_box(&x));
+            let mut ours = || a = exec.reduce(reduction, black_box(x.as_slice())).expect("not empty");
+            let mut theirs = || b = theirs(black_box(x.as_slice()));
             ratios.extend(compare(&args, &format!("{name} {len}"), len, &mut ours, &mut theirs));
             check(&args, name, &[a], &[b], 1e-3 * len as f32);
         }
     }
     for (rows, cols) in [(1024, 10), (1024, 128), (256, 1000)] {
         let x = values(rows * cols);
-        let z = MatRef::from_slice(&x, rows, cols).expect("the length fits");
+        let z = MatRef::from_slice(x.as_slice(), rows, cols).expect("the length fits");
         for log in [false, true] {
             let name = if log { "log_softmax" } else { "softmax" };
-            let (mut a, mut b) = (Mat::zeros(rows, cols), vec![0.0; rows * cols]);
+            let (mut a, mut b) = (Mat::zeros(rows, cols), zeros(rows * cols));
             let mut ours = || {
                 let y: MatMut<'_, f32> = a.as_mut();
                 let result = if log { exec.log_softmax(black_box(z), y) } else { exec.softmax(black_box(z), y) };
                 result.expect("one shape");
             };
             let mut theirs = || {
-                for (x, y) in black_box(&x).chunks(cols).zip(b.chunks_mut(cols)) {
+                for (x, y) in black_box(x.as_slice()).chunks(cols).zip(b.as_mut_slice().chunks_mut(cols)) {
                     let y = uninit(y);
                     if log {
                         LogSoftmax::new(x, y).dispatch()
@@ -96,7 +97,7 @@ fn main() {
                 }
             };
             ratios.extend(compare(&args, &format!("{name} {rows}x{cols}"), rows * cols, &mut ours, &mut theirs));
-            check(&args, name, a.as_slice(), &b, 1e-4);
+            check(&args, name, a.as_slice(), b.as_slice(), 1e-4);
         }
     }
     if !ratios.is_empty() {
@@ -151,8 +152,13 @@ fn uninit(y: &mut [f32]) -> &mut [MaybeUninit<f32>] {
 }
 
 /// Numbers in [−8, 8), in no order.
-fn values(len: usize) -> Vec<f32> {
-    (0..len).map(|i| (i * 7919 % len) as f32 / len as f32 * 16.0 - 8.0).collect()
+fn values(len: usize) -> Mat<f32> {
+    Mat::from_fn(1, len, |_, i| (i * 7919 % len) as f32 / len as f32 * 16.0 - 8.0)
+}
+
+/// Room for results.
+fn zeros(len: usize) -> Mat<f32> {
+    Mat::zeros(1, len)
 }
 
 /// The middle value.
