@@ -3,12 +3,13 @@
 use crate::common::gemm::{Case, Expected};
 use crate::common::strided::{Layout, Strided};
 use crate::common::{Float, Rng, assert_same_bits, execs, sequential_execs};
-use roofline::{Activation, Element, MatMut, MatRef};
+use roofline::{Activation, Element, Mat, MatMut, MatRef};
 
 both_types!(
     every_size_of_tile,
     every_boundary_of_k,
     every_block_of_columns,
+    rows_of_a_large_c_are_as_alone,
     every_layout,
     packed_operands,
     vectors,
@@ -99,6 +100,26 @@ fn every_block_of_columns<T: Float>() {
                 let case = Case::<T>::new((m, n, k), layouts, &mut rng).scaled(2.0, 1.0, &mut rng);
                 case.verify_sample(&sequential_execs(), 100, &mut rng);
             }
+        }
+    }
+}
+
+/// From 2 MiB on, rows of C go through all of k some at a time: they come out as those of a small product do.
+fn rows_of_a_large_c_are_as_alone<T: Float>() {
+    let (n, k, mut rng) = (8 * T::LANES + 1, kc::<T>() + 3, Rng::new(17));
+    let m = (2 << 20) / (n * size_of::<T>()) + 7;
+    let case = Case::<T>::new((m, n, k), [Layout::ROWS; 3], &mut rng).scaled(0.5, 2.0, &mut rng);
+    case.clone().finished(Activation::Tanh, &mut rng).verify_sample(&sequential_execs(), 200, &mut rng);
+    let [a, b] = [&case.a, &case.b].map(|x| Mat::from_fn(x.rows, x.cols, |i, j| x.get(i, j)));
+    for exec in sequential_execs() {
+        let (mut whole, mut sums) = (Mat::zeros(m, n), vec![T::ZERO; n]);
+        exec.gemm_column_sums(T::ONE, a.as_ref(), b.as_ref(), T::ZERO, whole.as_mut(), &mut sums).unwrap();
+        let (mut part, mut sums_of_part) = (Mat::zeros(100, n), vec![T::ZERO; n]);
+        for first in (0..m - 100).step_by(100).chain([m - 100]) {
+            let (rows, one) = (a.as_ref().row_range(first, first + 100).unwrap(), T::ONE);
+            exec.gemm_column_sums(one, rows, b.as_ref(), T::ZERO, part.as_mut(), &mut sums_of_part).unwrap();
+            assert_eq!(part.as_slice(), &whole.as_slice()[first * n..][..100 * n], "{exec:?}, rows from {first}");
+            assert_eq!(sums, sums_of_part, "{exec:?}");
         }
     }
 }

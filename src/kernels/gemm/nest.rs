@@ -116,9 +116,29 @@ unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &
     }
 }
 
+/// Rows that go through all of k before others do, where B is not copied and L2 does not hold C: it then holds a part of C beside a block of
+/// B (4096×256×784: 1.02 times as fast, `f64` 1.04).
+const ROWS_AT_A_TIME: usize = 240;
+const LARGE_C_BYTES: usize = 2 << 20;
+
 /// # Safety
 /// As [`Body`].
 unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
+    let keeps_b = matches!(plan.packing, Packing::InPlace | Packing::Ahead);
+    let is_large = whole.m.saturating_mul(whole.n).saturating_mul(size_of::<T>()) >= LARGE_C_BYTES;
+    let rows = if keeps_b && is_large && whole.k > plan.kc { ROWS_AT_A_TIME } else { whole.m };
+    let mut i = 0;
+    while i < whole.m {
+        let part = whole.block(i..min(i + rows, whole.m), 0..whole.n);
+        // SAFETY: the caller's debt.
+        unsafe { loops_of_rows(simd, &part, plan, workspace) };
+        i += rows;
+    }
+}
+
+/// # Safety
+/// As [`Body`].
+unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
     let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(whole));
     let space_b = space_b.as_mut_ptr();
     let width = plan.tile.vectors * T::LANES;
