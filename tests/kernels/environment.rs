@@ -152,7 +152,8 @@ mod x86 {
             }),
             ("exp", &mut |exec| exec.exp(&a[..1597], &mut y).unwrap()),
             ("gelu", &mut |exec| exec.gelu(&a[..7], &mut [T::ONE; 7]).unwrap()),
-            ("sum", &mut |exec| assert!(exec.reduce(Reduction::Sum, &b[..1597]).unwrap() > T::ZERO)),
+            // Not a sum: the portable set begins one with hundreds of bytes of 0, which are such a fill where little is optimised.
+            ("max", &mut |exec| assert!(exec.reduce(Reduction::Max, &b[..1597]).unwrap() > T::ZERO)),
         ];
         for (name, call) in &mut calls {
             call(exec(Isa::Avx512));
