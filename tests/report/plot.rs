@@ -88,6 +88,16 @@ fn values_that_cannot_be_shown_are_left_out() {
     }
 }
 
+/// Peaks of one thread and of two are as high where a neighbour has the other core.
+#[test]
+fn limits_of_one_height_have_names_beside_each_other() {
+    for limits in [[5.0, 5.0], [5.0, 5.1], [5.1, 5.0], [1.0, 1.0], [9.0, 9.0]] {
+        let mut chart = chart((Kind::Linear, Kind::Linear), &[(1.0, 1.0), (9.0, 9.0)]);
+        chart.limits = limits.map(|height| (height, "FMA peak of 2 threads".into())).into();
+        [WIDE, HALF, NARROW].into_iter().for_each(|width| check_canvas(&chart.draw(width)));
+    }
+}
+
 #[test]
 fn hover_texts_and_names_are_escaped() {
     let svg = chart((Kind::Linear, Kind::Linear), &[(1.0, 1.0)]).draw(400.0).svg();

@@ -216,7 +216,8 @@ impl Chart {
         }
     }
 
-    /// The names of lines, on top of everything: of roofs above their left end, one below the other; of limits above their right end.
+    /// The names of lines, on top of everything: of roofs above their left end, one below the other; of limits above their right end, or
+    /// below the name of one that is as high.
     fn draw_notes(&self, canvas: &mut Canvas, frame: &Frame) {
         let first = |(line, name): &(Vec<(f64, f64)>, String)| Some((frame.place(*line.first()?)?, name.clone()));
         let mut roofs: Vec<((f64, f64), String)> = self.roofs.iter().filter_map(first).collect();
@@ -227,9 +228,14 @@ impl Chart {
             canvas.text((x + 4.0, at), Anchor::Start, ("note", SMALL), &name);
             free = at - 14.0;
         }
-        for (value, name) in &self.limits {
-            let Some(y) = frame.y.map(*value) else { continue };
-            canvas.text((frame.area.right() - 4.0, y - 5.0), Anchor::End, ("note", SMALL), name);
+        let place = |(value, name): &(f64, String)| Some((frame.y.map(*value)? - 5.0, name.clone()));
+        let mut limits: Vec<(f64, String)> = self.limits.iter().filter_map(place).collect();
+        limits.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut free = f64::NEG_INFINITY;
+        for (y, name) in limits {
+            let at = y.max(free);
+            canvas.text((frame.area.right() - 4.0, at), Anchor::End, ("note", SMALL), &name);
+            free = at + 13.0;
         }
         for (value, name) in &self.marks {
             let Some(x) = frame.x.map(*value) else { continue };
