@@ -163,9 +163,10 @@ unsafe fn block<T: Element, S: Simd<T>>(
     let most = sums_at_once(S::REGISTERS);
     let mut q = 0;
     while q < cols {
-        // Few rows share the loads of more columns: 4×4, 2×8, 1×8.
+        // Few rows share the loads of more columns: 4×4, 2×8, 1×8, and the ten of many a classifier at once.
         let widest = (most / (1 << rows.min(most.isqrt()).ilog2())).min(8);
-        let wide = 1 << (cols - q).min(widest).ilog2();
+        let is_ten = rows == 1 && cols - q == 10 && most >= 10;
+        let wide = if is_ten { 10 } else { 1 << (cols - q).min(widest).ilog2() };
         let across = (cols - q) / wide;
         let mut r = 0;
         while r < rows {
@@ -211,7 +212,8 @@ fn select<T: Element, S: Simd<T>>(rows: usize, cols: usize) -> RunDots<T, S> {
         (2, 4),
         (4, 4),
         (1, 8),
-        (2, 8)
+        (2, 8),
+        (1, 10)
     )
 }
 
@@ -341,8 +343,7 @@ unsafe fn load<T: Element, S: Simd<T>>(simd: S, some: Option<S::M>, p: *const T)
     }
 }
 
-/// `Simd::sum(acc[r][g])` to element (r, g) of `to`, for R · G a power of two: pairs of vectors are folded to one, log₂ LANES
-/// times.
+/// `Simd::sum(acc[r][g])` to element (r, g) of `to`: pairs of vectors are folded to one, log₂ LANES times.
 ///
 /// # Safety
 /// These elements are writable.
@@ -353,14 +354,13 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
     to: *mut T,
     stride: isize,
 ) {
-    let together = T::LANES.min(R * G);
-    // Each sum comes out as often as fewer than LANES leave room for.
-    let copies = T::LANES / together;
-    for first in (0..R * G).step_by(together) {
-        // Folding reverses the bits of the order.
+    for first in (0..R * G).step_by(T::LANES) {
+        let together = T::LANES.min(R * G - first);
+        // Folding reverses the bits of the order. Rows and columns are powers of two, so that each row comes out in one piece if
+        // that is undone before; of a single row, whose columns may be any number, it is undone after.
+        let is_row = const { R == 1 };
         let mut v: [S::V; 16] = core::array::from_fn(|q| {
-            let place = (2 * q % (2 * together)).reverse_bits() >> (usize::BITS - 1 - together.ilog2());
-            let sum = first + place;
+            let sum = first + if is_row { q.min(together - 1) } else { reversed(q, together) };
             acc[sum / G][sum % G]
         });
         let mut count = together;
@@ -371,12 +371,20 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
             halve::<T, S, 4>(simd, &mut v, count);
         }
         let lanes = simd.lanes(v[0]);
-        for sum in 0..together {
-            let (r, g) = ((first + sum) / G, (first + sum) % G);
+        for q in 0..together {
+            let (r, g) = ((first + q) / G, (first + q) % G);
+            // Each sum comes out as often as fewer than LANES leave room for.
+            let lane = if is_row { reversed(q, T::LANES) } else { q * (T::LANES / together) };
             // SAFETY: the caller's debt.
-            unsafe { *to.offset(offset(r, stride, g, 1)) = lanes[sum * copies] };
+            unsafe { *to.offset(offset(r, stride, g, 1)) = lanes[lane] };
         }
     }
+}
+
+/// `q` modulo `count`, a power of two, with its bits in reverse order.
+#[inline(always)]
+fn reversed(q: usize, count: usize) -> usize {
+    (2 * q % (2 * count)).reverse_bits() >> (usize::BITS - 1 - count.ilog2())
 }
 
 /// Folds pairs of the first `count` vectors; one that is alone with itself. Gives back how many are left.
