@@ -166,7 +166,7 @@ macro_rules! simd {
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $and:ident, $or:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $cast:ident, $cast_int:ident, $add_int:ident, $shl:ident, $shr:ident,
      $unpacklo:ident, $unpackhi:ident, $permute:ident, $lookup:ident, $lookup_of_8:ident,
-     $pick:ident, $shuffle:ident, $swap:ident,
+     $load_quarter:ident, $widen_quarter:ident, $insert:ident, $pick:ident, $shuffle:ident, $swap:ident,
      $stay3:literal, $cross3:literal, $stay4:literal, $cross4:literal, $adjacent:literal) => {
         impl Simd<$t> for Avx2 {
             type V = [$v; 2];
@@ -392,17 +392,18 @@ macro_rules! simd {
                 if $t::LANES == 16 { [below, below] } else { [self.widened(below[0]), self.widened(below[1])] }
             }
             #[inline(always)]
-            fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
-                // Unpacking works within 128 bits: the four quarters then go to their places.
-                let low = halves!($unpacklo(a, b));
-                let high = halves!($unpackhi(a, b));
-                // SAFETY: token.
+            unsafe fn load_quarters(self, from: [*const $t; 4]) -> Self::V {
+                // SAFETY: token; the caller's debt.
                 unsafe {
-                    (
-                        [$permute::<0x20>(low[0], high[0]), $permute::<0x31>(low[0], high[0])],
-                        [$permute::<0x20>(low[1], high[1]), $permute::<0x31>(low[1], high[1])],
-                    )
+                    [
+                        $insert::<1>($widen_quarter($load_quarter(from[0])), $load_quarter(from[1])),
+                        $insert::<1>($widen_quarter($load_quarter(from[2])), $load_quarter(from[3])),
+                    ]
                 }
+            }
+            #[inline(always)]
+            fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+                (halves!($unpacklo(a, b)), halves!($unpackhi(a, b)))
             }
         }
     };
@@ -414,7 +415,8 @@ simd!(
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_sqrt_ps, _mm256_and_ps,
     _mm256_or_ps, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_castsi256_ps,
     _mm256_castps_si256, _mm256_add_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_unpacklo_ps, _mm256_unpackhi_ps,
-    _mm256_permute2f128_ps, lookup_f32, lookup_of_8_f32, _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
+    _mm256_permute2f128_ps, lookup_f32, lookup_of_8_f32, _mm_loadu_ps, _mm256_castps128_ps256, _mm256_insertf128_ps,
+    _mm256_blend_ps, _mm256_shuffle_ps, _mm256_permute_ps, 0xcc, 0x4e, 0xaa, 0x55, 0xb1
 );
 #[rustfmt::skip]
 simd!(
@@ -422,5 +424,6 @@ simd!(
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_sqrt_pd, _mm256_and_pd,
     _mm256_or_pd, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_castsi256_pd,
     _mm256_castpd_si256, _mm256_add_epi64, _mm256_slli_epi64, _mm256_srli_epi64, _mm256_unpacklo_pd, _mm256_unpackhi_pd,
-    _mm256_permute2f128_pd, lookup_f64, lookup_of_8_f64, _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
+    _mm256_permute2f128_pd, lookup_f64, lookup_of_8_f64, _mm_loadu_pd, _mm256_castpd128_pd256, _mm256_insertf128_pd,
+    _mm256_blend_pd, _mm256_shuffle_pd, _mm256_permute_pd, 0b1010, 0b0101, 0, 0, 0
 );

@@ -10,12 +10,6 @@ token! {
     Avx512: "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx2", "fma"
 }
 
-/// Indices of [`Simd::zip`]: lanes of the second vector count from LANES on.
-static ZIP_LOW_F32: [u32; 16] = [0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23];
-static ZIP_HIGH_F32: [u32; 16] = [8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31];
-static ZIP_LOW_F64: [u64; 8] = [0, 8, 1, 9, 2, 10, 3, 11];
-static ZIP_HIGH_F64: [u64; 8] = [4, 12, 5, 13, 6, 14, 7, 15];
-
 /// `table[i]`, i the low four bits of a lane.
 ///
 /// # Safety
@@ -62,7 +56,8 @@ macro_rules! simd {
      $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $sqrt:ident, $abs:ident, $max:ident, $min:ident,
      $cmp:ident, $blend:ident, $scalef:ident, $getmant:ident, $getexp:ident, $add_masked:ident,
      $cast_int:ident, $cast:ident, $shl:ident, $shr:ident, $narrow:ident, $fma_low:ident, $widen:ident,
-     $lookup:ident, $lookup_of_8:ident, $zip:ident, $low:ident, $high:ident) => {
+     $lookup:ident, $lookup_of_8:ident, $permute:ident, $unpacklo:ident, $unpackhi:ident,
+     $load_quarter:ident, $widen_quarter:ident, $insert:ident, $insert_half:ident) => {
         impl Simd<$t> for Avx512 {
             type V = $v;
             type M = $m;
@@ -237,7 +232,7 @@ macro_rules! simd {
                 // SAFETY: token; the table is 64 bytes.
                 unsafe {
                     let index = _mm512_loadu_si512(index.as_ptr().cast());
-                    ($blend(const { second($t::LANES >> STAGE) }, a, b), $zip(a, index, b))
+                    ($blend(const { second($t::LANES >> STAGE) }, a, b), $permute(a, index, b))
                 }
             }
             #[inline(always)]
@@ -262,13 +257,18 @@ macro_rules! simd {
                 [below as $m, (below >> 8) as $m]
             }
             #[inline(always)]
-            fn zip(self, a: $v, b: $v) -> ($v, $v) {
-                // SAFETY: token; both index tables are 64 bytes.
+            unsafe fn load_quarters(self, from: [*const $t; 4]) -> $v {
+                // SAFETY: token; the caller's debt.
                 unsafe {
-                    let low = _mm512_loadu_si512($low.as_ptr().cast());
-                    let high = _mm512_loadu_si512($high.as_ptr().cast());
-                    ($zip(a, low, b), $zip(a, high, b))
+                    let low = $insert::<1>($widen_quarter($load_quarter(from[0])), $load_quarter(from[1]));
+                    let high = $insert::<1>($widen_quarter($load_quarter(from[2])), $load_quarter(from[3]));
+                    $insert_half::<1>($widen(low), high)
                 }
+            }
+            #[inline(always)]
+            fn zip(self, a: $v, b: $v) -> ($v, $v) {
+                // SAFETY: token.
+                unsafe { ($unpacklo(a, b), $unpackhi(a, b)) }
             }
         }
     };
@@ -280,7 +280,8 @@ simd!(
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
     _mm512_abs_ps, _mm512_max_ps, _mm512_min_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_scalef_ps,
     _mm512_getmant_ps, _mm512_getexp_ps, _mm512_mask_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_castps512_ps256, _mm256_fmadd_ps, _mm512_castps256_ps512,
-    lookup_f32, lookup_of_8_f32, _mm512_permutex2var_ps, ZIP_LOW_F32, ZIP_HIGH_F32
+    lookup_f32, lookup_of_8_f32, _mm512_permutex2var_ps, _mm512_unpacklo_ps, _mm512_unpackhi_ps,
+    _mm_loadu_ps, _mm256_castps128_ps256, _mm256_insertf128_ps, _mm512_insertf32x8
 );
 #[rustfmt::skip]
 simd!(
@@ -288,5 +289,6 @@ simd!(
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
     _mm512_abs_pd, _mm512_max_pd, _mm512_min_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_scalef_pd,
     _mm512_getmant_pd, _mm512_getexp_pd, _mm512_mask_add_pd, _mm512_castpd_si512, _mm512_castsi512_pd, _mm512_slli_epi64, _mm512_srli_epi64, _mm512_castpd512_pd256, _mm256_fmadd_pd, _mm512_castpd256_pd512,
-    lookup_f64, lookup_of_8_f64, _mm512_permutex2var_pd, ZIP_LOW_F64, ZIP_HIGH_F64
+    lookup_f64, lookup_of_8_f64, _mm512_permutex2var_pd, _mm512_unpacklo_pd, _mm512_unpackhi_pd,
+    _mm_loadu_pd, _mm256_castpd128_pd256, _mm256_insertf128_pd, _mm512_insertf64x4
 );

@@ -139,7 +139,13 @@ pub trait Simd<T: Element>: Words {
     /// `table[i]`, i the low three bits of the bits of a lane.
     fn lookup_of_8(self, table: &[T; 8], index: Self::V) -> Self::V;
 
-    /// The lanes of a and b in turn: a₀ b₀ a₁ b₁ … in the first vector, the rest in the second.
+    /// Each quarter of the lanes, 16 bytes, from an address of its own; no alignment asked for.
+    ///
+    /// # Safety
+    /// The elements of a quarter are readable at each.
+    unsafe fn load_quarters(self, from: [*const T; 4]) -> Self::V;
+    /// In each quarter, the lanes of a and b in turn: those of its first half in the first vector, a₀ b₀ …, of its second half in the
+    /// second.
     fn zip(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
 
     /// The halves of the lanes of two vectors, in groups of 64 / 2^(STAGE − 1) bytes: what the vectors hold in the first half of a

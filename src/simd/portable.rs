@@ -175,10 +175,19 @@ macro_rules! simd {
                 [$v::new(from_fn(flag)), $v::new(from_fn(|i| flag(i + 16 - $t::LANES)))]
             }
             #[inline(always)]
+            unsafe fn load_quarters(self, from: [*const $t; 4]) -> $v {
+                const QUARTER: usize = $t::LANES / 4;
+                // SAFETY: the caller's debt.
+                let quarters = from.map(|p| unsafe { p.cast::<[$t; QUARTER]>().read() });
+                $v::new(from_fn(|i| quarters[i / QUARTER][i % QUARTER]))
+            }
+            #[inline(always)]
             fn zip(self, a: $v, b: $v) -> ($v, $v) {
+                const QUARTER: usize = $t::LANES / 4;
                 let pair = [a.to_array(), b.to_array()];
-                let lane = |i: usize| pair[i % 2][i / 2];
-                ($v::new(from_fn(lane)), $v::new(from_fn(|i| lane($t::LANES + i))))
+                let first = |i: usize| pair[i % 2][i / QUARTER * QUARTER + i % QUARTER / 2];
+                let second = |i: usize| pair[i % 2][i / QUARTER * QUARTER + (QUARTER + i % QUARTER) / 2];
+                ($v::new(from_fn(first)), $v::new(from_fn(second)))
             }
         }
     };

@@ -444,12 +444,10 @@ impl<T: Element> Kernel<T> for Transpose<T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         for r in (0..self.rows).step_by(T::LANES) {
-            for q in (0..self.cols).step_by(T::LANES) {
-                let block = Operand { ptr: self.from.at(r, q).cast_const(), row: 1, col: self.from.row };
-                let shape = (min(T::LANES, self.cols - q), min(T::LANES, self.rows - r));
-                // SAFETY: whoever made the kernel owes it.
-                unsafe { transpose(simd, block, shape, self.to.at(r, q), self.to.col) };
-            }
+            let block = Operand { ptr: self.from.at(r, 0).cast_const(), row: 1, col: self.from.row };
+            let shape = (self.cols, min(T::LANES, self.rows - r));
+            // SAFETY: whoever made the kernel owes it.
+            unsafe { transpose(simd, block, shape, self.to.at(r, 0), self.to.col) };
         }
     }
 }

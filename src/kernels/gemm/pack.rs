@@ -140,20 +140,17 @@ impl<T: Element> Kernel<T> for Columns<T> {
         for j in (0..n).step_by(T::LANES) {
             // Where k is 0, no memory was asked for, and no address lies within it.
             let to = to.wrapping_add(j / width * width * kc + j % width);
-            for p in (0..kc).step_by(T::LANES) {
-                let block = Operand { ptr: b.at(p, j), ..b };
-                let shape = ((kc - p).min(T::LANES), (n - j).min(T::LANES));
-                // SAFETY: the debt of `columns`: every element of the block is in bounds of both.
-                unsafe { transpose(simd, block, shape, to.add(p * width), width as isize) };
-            }
+            let block = Operand { ptr: b.at(0, j), ..b };
+            // SAFETY: the debt of `columns`: every element of the block is in bounds of both.
+            unsafe { transpose(simd, block, (kc, (n - j).min(T::LANES)), to, width as isize) };
         }
     }
 }
 
-/// Copies a block of `depth`×`cols`, at most LANES×LANES, from contiguous columns to contiguous rows `stride` apart.
+/// Copies `depth` elements of each of `cols` ≤ LANES contiguous columns to `depth` rows that lie `stride` apart.
 ///
 /// # Safety
-/// The block of `from` is readable; `to` is writable for `depth` rows of `cols` elements.
+/// The columns of `from` are readable; `to` is writable for `depth` rows of `cols` elements.
 #[inline(always)]
 pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
     simd: S,
@@ -162,43 +159,70 @@ pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
     to: *mut T,
     stride: isize,
 ) {
-    let mut block = [simd.splat(T::ZERO); 16];
-    // SAFETY: the caller's debt.
+    let quarter = T::LANES / 4;
+    let mut p = 0;
+    // SAFETY: the caller's debt, for the steps of k from p on.
     unsafe {
-        if depth == T::LANES && cols == T::LANES {
-            for j in 0..T::LANES {
-                block[j] = simd.load(from.at(0, j));
-            }
-            transpose_lanes(simd, &mut block);
-            for p in 0..T::LANES {
-                simd.store(to.wrapping_offset(p as isize * stride), block[p]);
-            }
-        } else {
-            // Masks without lanes, not shorter loops: the block stays in registers.
-            let (some, none, row) = (simd.first(depth), simd.first(0), simd.first(cols));
-            for j in 0..T::LANES {
-                // Even without lanes, an address beyond the operand costs hundreds of cycles where its page is not mapped.
-                let mask = if j < cols { some } else { none };
-                block[j] = simd.load_masked(mask, from.at(0, j.min(cols - 1)));
-            }
-            transpose_lanes(simd, &mut block);
-            for p in 0..T::LANES {
-                if p < depth {
-                    simd.store_masked(row, to.wrapping_offset(p as isize * stride), block[p]);
-                }
+        // Where registers hold LANES vectors.
+        while const { S::REGISTERS >= 32 } && p + T::LANES <= depth {
+            transpose_quarters::<T, S, 4>(simd, from, (p, cols), to, stride);
+            p += T::LANES;
+        }
+        while p + quarter <= depth {
+            transpose_quarters::<T, S, 1>(simd, from, (p, cols), to, stride);
+            p += quarter;
+        }
+        if p < depth && depth >= quarter {
+            // The last quarter, some of it once more.
+            transpose_quarters::<T, S, 1>(simd, from, (depth - quarter, cols), to, stride);
+        } else if p < depth {
+            for p in 0..depth {
+                (0..cols).for_each(|j| *to.offset(p as isize * stride).add(j) = *from.at(p, j));
             }
         }
     }
 }
 
-/// Lane i of vector j becomes lane j of vector i, for the first LANES vectors: interleaving vectors i and i + LANES/2 for
-/// every i, log₂ LANES times.
+/// [`transpose`] of G quarters of a vector from step `p` on: quarter l of a vector comes from column l·LANES/4 + q, and within quarters
+/// vectors are interleaved log₂(LANES/4) times.
+///
+/// # Safety
+/// As [`transpose`], for these steps.
 #[inline(always)]
-pub(super) fn transpose_lanes<T: Element, S: Simd<T>>(simd: S, v: &mut [S::V; 16]) {
-    for _ in 0..T::LANES.ilog2() {
-        let old = *v;
-        for i in 0..T::LANES / 2 {
-            (v[2 * i], v[2 * i + 1]) = simd.zip(old[i], old[i + T::LANES / 2]);
+unsafe fn transpose_quarters<T: Element, S: Simd<T>, const G: usize>(
+    simd: S,
+    from: Operand<T>,
+    (p, cols): (usize, usize),
+    to: *mut T,
+    stride: isize,
+) {
+    let quarter = T::LANES / 4;
+    let mut v = [[simd.splat(T::ZERO); 4]; G];
+    let row = simd.first(cols);
+    // SAFETY: the caller's debt. Beyond the last column, that one is read again.
+    unsafe {
+        for q in 0..quarter {
+            // All that is needed of a line at once, for where columns lie a multiple of 4 KiB apart L1 holds few of them.
+            let columns: [*const T; 4] = core::array::from_fn(|l| from.at(p, (l * quarter + q).min(cols - 1)));
+            for g in 0..G {
+                v[g][q] = simd.load_quarters(columns.map(|column| column.add(g * quarter)));
+            }
+        }
+        for g in 0..G {
+            for _ in 0..quarter.ilog2() {
+                let old = v[g];
+                for i in 0..quarter / 2 {
+                    (v[g][2 * i], v[g][2 * i + 1]) = simd.zip(old[i], old[i + quarter / 2]);
+                }
+            }
+            for q in 0..quarter {
+                let to = to.offset((p + g * quarter + q) as isize * stride);
+                if cols == T::LANES {
+                    simd.store(to, v[g][q]);
+                } else {
+                    simd.store_masked(row, to, v[g][q]);
+                }
+            }
         }
     }
 }

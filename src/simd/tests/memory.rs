@@ -8,6 +8,7 @@ on_every_token!(
     masks_without_lanes_touch_no_memory,
     prefetch_takes_any_address,
     stores_past_caches_reach_their_line,
+    quarters_come_from_their_addresses,
 );
 
 /// What a kernel of memory operations is asked to do at its address.
@@ -16,6 +17,8 @@ enum Access<T> {
     Copy(*mut T),
     CopyPastCaches(*mut T),
     LoadFirst(usize),
+    /// Of the quarters at these distances.
+    LoadQuarters([usize; 4]),
     /// The first lanes of a ramp.
     StoreFirst(usize),
     /// The lanes of a ramp that are less than this.
@@ -42,6 +45,7 @@ impl<T: Element> Kernel<T> for Touch<T> {
                     simd.fence();
                 }
                 Access::LoadFirst(n) => return simd.lanes(simd.load_masked(simd.first(n), p)),
+                Access::LoadQuarters(at) => return simd.lanes(simd.load_quarters(at.map(|at| p.add(at).cast_const()))),
                 Access::StoreFirst(n) => simd.store_masked(simd.first(n), p, ramp),
                 Access::StoreBelow(limit) => simd.store_masked(simd.lt(ramp, simd.splat(limit)), p, ramp),
                 Access::Prefetch => simd.prefetch(p),
@@ -117,4 +121,16 @@ fn stores_past_caches_reach_their_line<T: Scalar>(token: Token) {
     touch(token, from.as_mut_ptr(), Access::CopyPastCaches(to[first..].as_mut_ptr()));
     assert!(to[first..first + T::LANES] == from[..T::LANES]);
     assert!((0..64).all(|i| to[i].to_f64().is_nan() != (first..first + T::LANES).contains(&i)), "{to:?}");
+}
+
+/// To the last element of an allocation, which AddressSanitizer watches.
+fn quarters_come_from_their_addresses<T: Scalar>(token: Token) {
+    let quarter = T::LANES / 4;
+    let mut data: Box<[T]> = (0..5 * quarter).map(|i| number(i as f64)).collect();
+    for at in [[0, 1, 2, 3], [4 * quarter, 0, 3, 4 * quarter], [2, 2, 2, 2]] {
+        let found = touch(token, data.as_mut_ptr(), Access::LoadQuarters(at));
+        for lane in 0..T::LANES {
+            assert!(found[lane] == number((at[lane / quarter] + lane % quarter) as f64), "{at:?}: {found:?}");
+        }
+    }
 }
