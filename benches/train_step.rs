@@ -10,12 +10,13 @@
 //! bandwidth = of a plain pass that reads and writes in place as many bytes, on one thread, measured in the same rounds
 //! ```
 //!
-//! On N threads the model takes an N-th of its time. Activations, cost and inputs are not in it.
+//! Contestants take turns. The first steps of a turn are not counted: helpers fell asleep in the others', and in training, step after
+//! step, they do not. On N threads the model takes an N-th of its time. Activations, cost and inputs are not in it.
 //! `benches/peers/pytorch.py train_step` prints the samples/s of PyTorch, `benches/burn` those of burn.
 
 mod common;
 
-use common::{alternate, is_wanted, read_modify_write, values};
+use common::{alternate_after, is_wanted, read_modify_write, values};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use roofline::nn::{Mlp, Optimizer};
 use roofline::{Activation, Exec, Mat};
@@ -23,6 +24,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 const BATCHES: [usize; 12] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096];
+/// How long the steps of a turn are not counted.
+const WAKING: Duration = Duration::from_millis(5);
 /// w, dw, v and s.
 const ARRAYS: usize = 4;
 
@@ -63,16 +66,19 @@ fn line(batch: usize) {
     let flops = one.net.step_flops() as f64;
     let mut memory = vec![0.0_f32; ARRAYS * one.net.parameters().len()];
     let mut peak = 0.0_f64;
-    let times = alternate(&mut [
-        &mut || {
-            black_box(one.run());
-        },
-        &mut || {
-            black_box(all.run());
-        },
-        &mut || peak = peak.max(Exec::sequential().fma_peak::<f32>(1)),
-        &mut || read_modify_write(&mut memory),
-    ]);
+    let times = alternate_after(
+        WAKING,
+        &mut [
+            &mut || {
+                black_box(one.run());
+            },
+            &mut || {
+                black_box(all.run());
+            },
+            &mut || peak = peak.max(Exec::sequential().fma_peak::<f32>(1)),
+            &mut || read_modify_write(&mut memory),
+        ],
+    );
     let model = batch as f64 * flops / (peak * 1e9) + times[3];
     print!("batch {batch:5}");
     for (name, threads, time) in [("one thread", 1, times[0]), ("all threads", Exec::default().threads(), times[1])] {
