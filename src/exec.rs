@@ -121,19 +121,18 @@ impl Exec {
         Self { chain: work, ..self }
     }
 
-    /// Into how many parts work of this size goes. A `quantum` of it takes 5 to 10 µs, enough to pay for a fork that finds
-    /// its helpers awake.
-    #[inline]
-    pub(crate) fn parts(&self, work: usize, quantum: usize) -> usize {
-        self.parts_from(2, work, quantum)
+    /// Whether calls are part of a chain.
+    pub(crate) fn is_chained(&self) -> bool {
+        self.chain.is_some()
     }
 
-    /// [`Exec::parts`] of work that pays from `least` quanta on.
+    /// Into how many parts work of this size goes. A `quantum` of it takes 5 to 10 µs; two of them pay for a fork that finds its helpers
+    /// awake.
     #[inline]
-    pub(crate) fn parts_from(&self, least: usize, work: usize, quantum: usize) -> usize {
+    pub(crate) fn parts(&self, work: usize, quantum: usize) -> usize {
         let quanta = work / quantum;
         // Asking the pool for its size starts it: not for work that stays here anyway.
-        if quanta < least { 1 } else { parallel::parts(self.threads(), quanta, self.chain) }
+        if quanta < 2 { 1 } else { parallel::parts(self.threads(), quanta, self.chain) }
     }
 
     /// [`Exec::parts`] where every helper is awake.
@@ -196,8 +195,7 @@ mod tests {
     fn work_is_cut_where_it_pays() {
         const QUANTUM: usize = 1000;
         let two = Exec::default().with_threads(2).unwrap();
-        assert_eq!([99, 100].map(|quanta| two.parts_from(100, quanta * QUANTUM, QUANTUM)), [1, 2]);
-        assert_eq!(two.parts(100 * QUANTUM, QUANTUM), 2);
+        assert_eq!([1, 100].map(|quanta| two.parts(quanta * QUANTUM, QUANTUM)), [1, 2]);
         assert_eq!(Exec::sequential().parts(100 * QUANTUM, QUANTUM), 1);
     }
 }

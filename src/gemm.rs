@@ -19,9 +19,6 @@ use crate::parallel;
 
 /// Multiply–adds that take about 5 µs: see [`Exec::parts`].
 const QUANTUM: usize = 1 << 18;
-/// Quanta from which a product is worth a fork. Alone and repeated it gains from 2 on, but in a training step the operands are what the
-/// other core has just written: there 2 to 4 quanta lose up to a third, and 6 gain if the cores are near.
-const LEAST_QUANTA: usize = 6;
 
 /// C ← alpha·A·B + beta·C on the default [`Exec`]. See [`Exec::gemm`].
 ///
@@ -241,7 +238,7 @@ impl Exec {
             unsafe { multiply_small(self.token(), product) };
             return Ok(());
         }
-        if is_few_dots(product) && product.effort() < LEAST_QUANTA * QUANTUM {
+        if is_few_dots(product) && product.effort() < 2 * QUANTUM {
             T::dispatch(self.token(), Straight(product));
             return Ok(());
         }
@@ -250,13 +247,16 @@ impl Exec {
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };
-        let parts = self.parts_from(LEAST_QUANTA, product.effort(), QUANTUM);
+        // In a training step few rows find half of the weights in the caches of the core that updated them; gradients of weights stay
+        // with the core that goes on with them.
+        let reads_weights = self.is_chained() && product.k > STEPS_BY_ROWS;
+        let parts = self.parts(if reads_weights { product.work() } else { product.effort() }, QUANTUM);
         if parts == 1 {
             run(product, &plan);
             return Ok(());
         }
         plan.parts = grid::<T>(product, &plan, parts);
-        let (m, n, width) = (product.m, product.n, plan.tile.vectors * T::LANES);
+        let (m, n, width) = (product.m, product.n, unit_of_columns::<T>(&plan));
         let (high, wide) = plan.parts;
         self.for_each(high * wide, |index| {
             let rows = parallel::part(m, plan.tile.rows, high, index % high);
@@ -280,8 +280,7 @@ impl Exec {
         let [m, n, k] = [m, n, k].map(|len| len.min(isize::MAX as usize));
         let mut product = to_plan::<T>((m, n, k), strides);
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
-        let pays = m > 0 && n > 0 && product.effort() >= LEAST_QUANTA * QUANTUM;
-        let parts = if pays { self.most_parts(product.effort(), QUANTUM) } else { 1 };
+        let parts = if m > 0 && n > 0 { self.most_parts(product.effort(), QUANTUM) } else { 1 };
         GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
     }
 }
@@ -329,7 +328,7 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
         return (1, 1);
     }
     let high = product.m.div_ceil(plan.tile.rows);
-    let wide = product.n.div_ceil(plan.tile.vectors * T::LANES);
+    let wide = product.n.div_ceil(unit_of_columns::<T>(plan));
     let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
     let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
     let by_columns = match plan.packing {
@@ -339,6 +338,11 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
         Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
     };
     if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
+}
+
+/// Columns that a part is a multiple of: panels, where B is copied.
+fn unit_of_columns<T: Element>(plan: &GemmPlan) -> usize {
+    if plan.packing == Packing::InPlace { T::LANES } else { plan.tile.vectors * T::LANES }
 }
 
 /// Steps of k up to which C rather goes by rows.
