@@ -8,8 +8,8 @@ use crate::kernels::rows::Lines;
 use crate::parallel;
 use crate::simd::slice::Arrays;
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 16;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 15;
 
 /// What [`Exec::fold_columns`] reads: matrices of one shape, and arrays of a number a column. Whoever makes one owes that they are
 /// readable.

@@ -10,8 +10,8 @@ use crate::kernels::dropout::{self as kernel, Kept, Mask, TILE, Unscaled};
 use crate::parallel;
 use crate::simd::slice::{Arrays, Lanewise};
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 15;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 14;
 
 /// Inverted dropout (Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting"; Ng's notes): each
 /// element stays with a probability, divided by it, or else becomes 0.

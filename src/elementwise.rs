@@ -9,8 +9,8 @@ use crate::matrix::MatRef;
 use crate::parallel;
 use crate::simd::slice::{Arrays, Lanewise};
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 15;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 14;
 
 impl Exec {
     /// yᵢ = e^xᵢ. At most 1 ULP off in `f32` and `f64`; subnormal results included, NaN stays NaN.

@@ -17,8 +17,8 @@ use crate::kernels::gemm::{
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
 
-/// Multiply–adds that take about 5 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 18;
+/// Multiply–adds that take about 2.5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 17;
 
 /// C ← alpha·A·B + beta·C on the default [`Exec`]. See [`Exec::gemm`].
 ///
@@ -250,7 +250,7 @@ impl Exec {
         // In a training step few rows find half of the weights in the caches of the core that updated them; gradients of weights stay
         // with the core that goes on with them.
         let reads_weights = self.is_chained() && product.k > STEPS_BY_ROWS;
-        let parts = self.parts(if reads_weights { product.work() } else { product.effort() }, QUANTUM);
+        let parts = self.parts(if reads_weights { product.work() / 2 } else { product.effort() }, QUANTUM);
         if parts == 1 {
             run(product, &plan);
             return Ok(());

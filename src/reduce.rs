@@ -14,8 +14,8 @@ use crate::kernels::reduce::{
 use crate::parallel;
 use crate::simd::slice::Arrays;
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 17;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 16;
 
 /// What [`Exec::reduce`] makes of many numbers. NaN among them gives NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,8 +13,8 @@ use crate::matrix::{MatMut, MatRef};
 use crate::parallel;
 use crate::rows::with_rows;
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 15;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 14;
 
 impl Exec {
     /// Layer norm (Ba, Kiros and Hinton 2016, arXiv:1607.06450): y = γ ⊙ (x − μ)/√(σ² + ε) + β, with the statistics of each row,

@@ -12,8 +12,8 @@ use crate::simd::Token;
 use crate::simd::slice::Arrays;
 use core::ops::Range;
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 15;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 14;
 
 /// Tensors that share a fork. Their jobs are on the stack.
 const TOGETHER: usize = 32;

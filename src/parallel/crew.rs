@@ -16,9 +16,9 @@ const LINGER_IN_REGION: Duration = Duration::from_millis(10);
 const WELCOME: Duration = Duration::from_micros(200);
 /// Forks that would have paid, had helpers been awake, before they are called: about 0.3 ms of work, of which calling them
 /// (some microseconds of this thread) is a small part.
-const QUANTA_TO_RECRUIT: usize = 64;
+const QUANTA_TO_RECRUIT: usize = 128;
 /// Quanta for each thread from which the parts are more than the threads, so that the faster thread takes more of them.
-const QUANTA_TO_BALANCE: usize = 64;
+const QUANTA_TO_BALANCE: usize = 128;
 /// Calls of chains from one measurement of the distance to the next, which takes as long as a small one of them.
 const CALLS_TO_MEASURE: usize = 512;
 /// Visits of a helper that make a measurement: one of them may find it in the scheduler.

@@ -14,8 +14,8 @@ use crate::matrix::MatRef;
 use crate::parallel;
 use crate::rows::with_rows;
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 16;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 15;
 
 impl Exec {
     /// [`Exec::reduce`] of each row of x, to y. A sum has the error of chains of 16 vectors, merged one after the other.

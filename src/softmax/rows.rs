@@ -15,8 +15,8 @@ use crate::simd::Token;
 use crate::simd::slice::Arrays;
 use core::ops::Range;
 
-/// Elements that take about 10 µs: see [`Exec::parts`].
-const QUANTUM: usize = 1 << 14;
+/// Elements that take about 5 µs: see [`Exec::parts`].
+const QUANTUM: usize = 1 << 13;
 
 /// Rows whose losses are summed one after the other; the sums of groups are added in a tree. A constant, so that neither
 /// threads nor instruction sets change the bits.

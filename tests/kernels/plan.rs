@@ -44,21 +44,22 @@ fn parts_grow_with_work_and_threads() {
         exec.plan::<f32>(n, n, n, GemmStrides::row_major(n, n)).parts
     };
     assert_eq!(parts(1, 1024), (1, 1));
-    assert_eq!(parts(2, 48), (1, 1));
-    // 10⁶ multiply–adds are not worth it where the other core has just written the operands.
-    assert_eq!(parts(2, 100), (1, 1));
-    assert_eq!(parts(2, 256), (1, 2));
+    assert_eq!(parts(2, 60), (1, 1));
+    // Whole vectors of columns, or rows where those come out less even: seven vectors, 17 tiles.
+    assert_eq!([128, 256].map(|n| parts(2, n)), [(1, 2); 2]);
+    assert_eq!(parts(2, 100), (2, 1));
     // Four threads have four parts each, so that the fastest takes more.
     assert_eq!(parts(4, 1024), (1, 16));
     assert!(parts(8, 512).0 * parts(8, 512).1 >= 8);
 }
 
-/// dW of a layer goes by its inputs, so that a core writes lines that follow each other, and is then updated there.
+/// dW of a layer goes by its inputs, so that a core writes lines that follow each other, and is then updated there. X·W goes by its outputs,
+/// so that a core reads half of W: lines that both have read are slow to write.
 #[cfg(feature = "parallel")]
 #[test]
 fn gradients_of_small_batches_go_by_rows() {
     let exec = Exec::default().with_threads(2).unwrap();
-    for batch in [16, 64, 128] {
+    for batch in [1, 8, 16, 64, 128] {
         let plan = exec.plan::<f32>(784, 256, batch, GemmStrides::row_major(256, batch).with_a_transposed(784));
         assert_eq!(plan.parts, (2, 1), "batch {batch}");
         let forward = exec.plan::<f32>(batch, 256, 784, GemmStrides::row_major(256, 784));
