@@ -238,7 +238,11 @@ impl Exec {
             unsafe { multiply_small(self.token(), product) };
             return Ok(());
         }
-        if is_few_dots(product) && product.effort() < 2 * QUANTUM {
+        // In a training step few rows find half of the weights in the caches of the core that updated them; gradients of weights stay
+        // with the core that goes on with them.
+        let reads_weights = self.is_chained() && product.k > STEPS_BY_ROWS;
+        let parts = self.parts(if reads_weights { product.work() / 2 } else { product.effort() }, QUANTUM);
+        if parts == 1 && is_few_dots(product) {
             T::dispatch(self.token(), Straight(product));
             return Ok(());
         }
@@ -247,16 +251,12 @@ impl Exec {
         let run = |product: &Product<T>, plan: &GemmPlan| {
             with_workspace(plan.workspace(product), |workspace| T::dispatch(token, Nest { product, plan, workspace }));
         };
-        // In a training step few rows find half of the weights in the caches of the core that updated them; gradients of weights stay
-        // with the core that goes on with them.
-        let reads_weights = self.is_chained() && product.k > STEPS_BY_ROWS;
-        let parts = self.parts(if reads_weights { product.work() / 2 } else { product.effort() }, QUANTUM);
         if parts == 1 {
             run(product, &plan);
             return Ok(());
         }
         plan.parts = grid::<T>(product, &plan, parts);
-        let (m, n, width) = (product.m, product.n, unit_of_columns::<T>(&plan));
+        let (m, n, width) = (product.m, product.n, unit_of_columns::<T>(product.n, &plan));
         let (high, wide) = plan.parts;
         self.for_each(high * wide, |index| {
             let rows = parallel::part(m, plan.tile.rows, high, index % high);
@@ -328,7 +328,7 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
         return (1, 1);
     }
     let high = product.m.div_ceil(plan.tile.rows);
-    let wide = product.n.div_ceil(unit_of_columns::<T>(plan));
+    let wide = product.n.div_ceil(unit_of_columns::<T>(product.n, plan));
     let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
     let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
     let by_columns = match plan.packing {
@@ -340,9 +340,14 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
     if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
 }
 
-/// Columns that a part is a multiple of: panels, where B is copied.
-fn unit_of_columns<T: Element>(plan: &GemmPlan) -> usize {
-    if plan.packing == Packing::InPlace { T::LANES } else { plan.tile.vectors * T::LANES }
+/// Panels up to which parts need not be whole ones, where B is not copied. Halves of more gain nothing, and of 1×4096×4096 `f32`, whose rows lie
+/// 16 KiB apart, lose 10 %.
+const FEW_PANELS: usize = 8;
+
+/// Columns that a part is a multiple of.
+fn unit_of_columns<T: Element>(n: usize, plan: &GemmPlan) -> usize {
+    let panel = plan.tile.vectors * T::LANES;
+    if plan.packing == Packing::InPlace && n <= FEW_PANELS * panel { T::LANES } else { panel }
 }
 
 /// Steps of k up to which C rather goes by rows.
