@@ -10,6 +10,12 @@ token! {
     Avx512: "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx2", "fma"
 }
 
+/// Whether the CPU computes a vector as two halves, one after the other, as Zen 4 does: then half a vector is half of the work. Of the CPUs with AVX-512, those of AMD have SSE4a, and from Zen 5 on, with whole units,
+/// VP2INTERSECT.
+pub(super) fn has_narrow_units() -> bool {
+    is_x86_feature_detected!("sse4a") && !is_x86_feature_detected!("avx512vp2intersect")
+}
+
 /// `table[i]`, i the low four bits of a lane.
 ///
 /// # Safety
@@ -143,6 +149,10 @@ macro_rules! simd {
             fn fma_low(self, a: $v, b: $v, c: $v) -> $v {
                 // SAFETY: token.
                 unsafe { $widen($fma_low($narrow(a), $narrow(b), $narrow(c))) }
+            }
+            #[inline(always)]
+            fn halves_are_cheap(self) -> bool {
+                has_narrow_units()
             }
             #[inline(always)]
             fn sqrt(self, a: $v) -> $v {

@@ -102,13 +102,22 @@ impl Token {
         Isa::ALL.into_iter().find_map(Token::detect).unwrap_or(Token::Portable(Portable))
     }
 
-    /// The token for work that mostly stores: Zen 4 stores two halves of a vector 1.3 times as fast as a whole one.
+    /// The token for work that mostly stores: Zen 4 stores two halves of a vector 1.3 times as fast as a whole one, Sapphire Rapids as fast.
     pub(crate) fn for_stores(self) -> Token {
         #[cfg(target_arch = "x86_64")]
         if let Token::Avx512(_) = self {
             return Token::detect(Isa::Avx2).unwrap_or(self);
         }
         self
+    }
+
+    /// [`Simd::halves_are_cheap`] of this token.
+    pub(crate) fn halves_are_cheap(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(simd) => Simd::<f32>::halves_are_cheap(simd),
+            _ => true,
+        }
     }
 
     /// Which instruction set this is the proof of.

@@ -1,5 +1,6 @@
 //! The four loops around the tile.
 
+use super::blocking::strip_len;
 use super::epilogue::Rest;
 use super::pack::{self, transpose};
 use super::tile::{self, Fetch, Kind, Panels, Run, Strip, Update};
@@ -99,7 +100,7 @@ unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &
             strip.b.ptr = b.ptr.wrapping_add(j);
             strip.c = c.at(i, j);
             strip.update.bias = finish.bias.at(i, j);
-            let kind = tile::edge::<T>(vectors, vectors * T::LANES - strip.cols);
+            let kind = tile::edge::<T>(vectors, vectors * T::LANES - strip.cols, simd.halves_are_cheap());
             let run: Run<T, S> = tile::select(Tile { rows: high, vectors }, kind);
             // SAFETY: the caller's debt.
             unsafe { run(simd, &strip) };
@@ -139,7 +140,8 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Gemm
 /// # Safety
 /// As [`Body`].
 unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
-    let (space_b, space_c) = workspace.split_at_mut(plan.packed_b(whole));
+    let (space_b, rest) = workspace.split_at_mut(plan.packed_b(whole));
+    let (space_a, space_c) = rest.split_at_mut(plan.packed_a(whole));
     let space_b = space_b.as_mut_ptr();
     let width = plan.tile.vectors * T::LANES;
     let GemmPlan { kc, nc, .. } = *plan;
@@ -177,6 +179,7 @@ unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, pla
                 first: if packs_before || is_ahead { packed } else { raw },
                 rest: if packs_before || packs_on_the_way || is_ahead { packed } else { raw },
                 space_b: packs_on_the_way.then_some(space_b),
+                space_a: plan.packs_a.then_some(space_a.as_mut_ptr()),
                 scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
                 streams_c: plan.streams_c,
             };
@@ -225,6 +228,8 @@ struct Block<'a, T> {
     rest: Panels<T>,
     /// Where the first strip packs B on its way.
     space_b: Option<*mut T>,
+    /// Where rows of A are copied to.
+    space_a: Option<*mut T>,
     /// Where strips of C are computed if C itself has no unit stride.
     scratch: Option<*mut T>,
     /// Whether C goes past the caches, where it may.
@@ -283,6 +288,7 @@ impl<T: Element> Block<'_, T> {
             let rows = match m - i {
                 left if left <= high => left,
                 _ if packs => high,
+                left if self.space_a.is_some() => min(self.tile.copied_rows(), left / high * high),
                 left if self.scratch.is_some() => min(self.tile.scattered_rows(), left / high * high),
                 left if is_tall => left / high * high,
                 left if around.is_some() => min(self.rows_at_hand(), left / high * high),
@@ -310,26 +316,56 @@ impl<T: Element> Block<'_, T> {
         if let Some(to) = self.whole.column_sums {
             let (one, tile) = (T::ONE, Tile { rows: 1, ..self.tile });
             let whole = &self.whole.sums(&one, T::ZERO, to);
-            let sums = Block { whole, tile, first: self.rest, space_b: None, scratch: None, streams_c: false, ..*self };
+            let sums = Block {
+                whole,
+                tile,
+                first: self.rest,
+                space_b: None,
+                space_a: None,
+                scratch: None,
+                streams_c: false,
+                ..*self
+            };
             // SAFETY: the caller's debt.
             unsafe { sums.multiply(simd) };
         }
     }
 
-    /// Rows i … i + rows of the product, to `to`: LOOP 1 over panels of B, the last one in the widest tiles that it fills.
+    /// Rows i … i + rows of the product, to `to`, from A or from a copy of these rows of it.
     ///
     /// # Safety
     /// What whoever makes a `Nest` owes, for these rows and `to` in the place of C.
     unsafe fn strip<S: Simd<T>>(&self, simd: S, i: usize, rows: usize, to: Output<T>) {
-        let (&Product { a, alpha, finish, .. }, n, k) = (self.whole, self.n, self.k);
+        let (k, high, a) = (self.k, self.tile.rows, self.whole.a);
+        let a = Operand { ptr: a.at(i, self.pc), ..a };
+        // SAFETY: the caller's debt; `packed_a` made room for the rows that `multiply` takes at a time.
+        unsafe {
+            let Some(space) = self.space_a else { return self.tiles(simd, (i, rows), a, to) };
+            pack::strips(simd, a, (rows, k), high, space);
+            for (strip, r) in (0..rows).step_by(high).enumerate() {
+                let rows = min(high, rows - r);
+                let ptr = space.wrapping_add(strip * strip_len::<T>(high, k)).cast_const();
+                let a = Operand { ptr, row: 1, col: rows as isize };
+                self.tiles(simd, (i + r, rows), a, Output { ptr: to.at(r, 0), ..to });
+            }
+        }
+    }
+
+    /// LOOP 1 over panels of B, the last one in the widest tiles that it fills, for `rows` rows of A from row i of the product on.
+    ///
+    /// # Safety
+    /// As [`Block::strip`], of which `a` holds the rows.
+    unsafe fn tiles<S: Simd<T>>(&self, simd: S, (i, rows): (usize, usize), a: Operand<T>, to: Output<T>) {
+        let (&Product { alpha, finish, .. }, n, k) = (self.whole, self.n, self.k);
         let width = self.tile.vectors * T::LANES;
         let tile = Tile { rows: min(self.tile.rows, rows), ..self.tile };
         let bias = |j| if self.is_last() { finish.bias.at(i, self.jc + j) } else { Bias::None };
         let space_b = self.space_b.filter(|_| i == 0);
         let panels = if n < width { 0 } else { n / width };
+        let fetch = Fetch::of(k, self.whole.m > self.tile.rows);
         let mut strip = Strip {
             k,
-            a: Operand { ptr: a.at(i, self.pc), ..a },
+            a,
             rows,
             b: if i == 0 { self.first } else { self.rest },
             packed: space_b.unwrap_or(core::ptr::null_mut()),
@@ -338,7 +374,7 @@ impl<T: Element> Block<'_, T> {
             c: to.ptr,
             c_row: to.row,
             update: Update { alpha, beta: self.beta(), bias: bias(0), relu: self.is_last() && finish.is_relu() },
-            fetch: Fetch::of(k, self.whole.m > self.tile.rows),
+            fetch: Fetch { a: fetch.a && self.space_a.is_none(), ..fetch },
         };
         let mut j = panels * width;
         if panels > 0 {
@@ -363,7 +399,7 @@ impl<T: Element> Block<'_, T> {
             strip.cols = min(vectors * T::LANES, n - j);
             strip.c = to.ptr.wrapping_add(j);
             strip.update.bias = bias(j);
-            let kind = tile::edge::<T>(vectors, vectors * T::LANES - strip.cols);
+            let kind = tile::edge::<T>(vectors, vectors * T::LANES - strip.cols, simd.halves_are_cheap());
             let run: Run<T, S> = tile::select(Tile { vectors, ..tile }, kind);
             // SAFETY: the caller's debt.
             unsafe { run(simd, &strip) };

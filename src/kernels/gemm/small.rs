@@ -22,7 +22,7 @@ pub(crate) unsafe fn multiply_small<T: Element>(token: Token, p: &Product<T>) {
         let cols = left.min(vectors * T::LANES);
         macro_rules! widths {
             ($($v:literal: $($kind:ident $code:ident),*;)*) => {
-                match (vectors, tile::edge::<T>(vectors, vectors * T::LANES - cols)) {
+                match (vectors, tile::edge::<T>(vectors, vectors * T::LANES - cols, token.halves_are_cheap())) {
                     $($(($v, Kind::$kind) => T::dispatch(token, Columns::<T, $v, $code> { p, from, cols }),)*)*
                     _ => unreachable!("no code for {vectors} vectors"),
                 }

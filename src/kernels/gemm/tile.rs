@@ -128,10 +128,10 @@ pub(super) const fn streams(tile: Tile) -> bool {
 }
 
 /// The kind of a tile of `vectors` vectors, the last of them `short` lanes short.
-pub(super) fn edge<T: Element>(vectors: usize, short: usize) -> Kind {
+pub(super) fn edge<T: Element>(vectors: usize, short: usize, halves_are_cheap: bool) -> Kind {
     match short {
         0 => Kind::Plain,
-        _ if short >= T::LANES / 2 && vectors <= LOW_VECTORS => Kind::Low,
+        _ if short >= T::LANES / 2 && vectors <= LOW_VECTORS && halves_are_cheap => Kind::Low,
         _ => Kind::Masked,
     }
 }
