@@ -12,6 +12,7 @@ token! {
 
 /// Whether the CPU computes a vector as two halves, one after the other, as Zen 4 does: then half a vector is half of the work. Of the CPUs with AVX-512, those of AMD have SSE4a, and from Zen 5 on, with whole units,
 /// VP2INTERSECT.
+#[inline]
 pub(super) fn has_narrow_units() -> bool {
     is_x86_feature_detected!("sse4a") && !is_x86_feature_detected!("avx512vp2intersect")
 }

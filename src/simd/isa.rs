@@ -112,6 +112,7 @@ impl Token {
     }
 
     /// [`Simd::halves_are_cheap`] of this token.
+    #[inline]
     pub(crate) fn halves_are_cheap(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
