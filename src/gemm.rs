@@ -417,8 +417,8 @@ mod tests {
             ((784, 1024, 64), 2, (2, 1)),
             ((784, 1024, 65), 2, (1, 2)),
             ((42, 4096, 64), 2, (1, 2)),
-            // B is read in place: whichever comes out more even, of 43 tiles by 5 and of 50 by 10.
-            ((258, 300, 600), 2, (2, 1)),
+            // B is read in place: whichever comes out more even, of 43 tiles by 19 vectors and of 50 by 10.
+            ((258, 304, 600), 2, (2, 1)),
             ((300, 600, 100), 2, (1, 2)),
             // C is higher than wide, and B wider than high.
             ((600, 256, 255), 2, (2, 1)),

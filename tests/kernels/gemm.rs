@@ -12,6 +12,7 @@ both_types!(
     rows_of_a_large_c_are_as_alone,
     every_layout,
     packed_operands,
+    columns_of_a_that_share_sets,
     vectors,
     few_steps,
     long_k,
@@ -120,6 +121,20 @@ fn rows_of_a_large_c_are_as_alone<T: Float>() {
             exec.gemm_column_sums(one, rows, b.as_ref(), T::ZERO, part.as_mut(), &mut sums_of_part).unwrap();
             assert_eq!(part.as_slice(), &whole.as_slice()[first * n..][..100 * n], "{exec:?}, rows from {first}");
             assert_eq!(sums, sums_of_part, "{exec:?}");
+        }
+    }
+}
+
+/// A transposed A whose columns lie a multiple of 4 KiB apart is copied, some rows at a time: groups of whole tiles, a part of one, and rows
+/// fewer than a tile.
+fn columns_of_a_that_share_sets<T: Float>() {
+    let (n, k, mut rng) = (131, kc::<T>() + 200, Rng::new(19));
+    for m in [97, 48, 5, 1] {
+        let a = Layout { pad: 4096 / size_of::<T>() - m, ..Layout::COLS };
+        for c in [Layout::ROWS, Layout { pad: 7, ..Layout::ROWS }] {
+            let case = Case::<T>::new((m, n, k), [a, Layout::ROWS, c], &mut rng).scaled(0.5, 2.0, &mut rng);
+            case.verify_sample(&execs(), 200, &mut rng);
+            case.finished(Activation::Tanh, &mut rng).verify_sample(&sequential_execs(), 200, &mut rng);
         }
     }
 }
@@ -289,7 +304,7 @@ fn same_bits_of_dot_products<T: Float>() {
 /// The same operands at every distance from a cache line.
 fn same_bits_at_every_offset<T: Float>() {
     let mut rng = Rng::new(13);
-    for (m, n, k) in [(7, 41, 33), (3, 9, 100)] {
+    for (m, n, k) in [(7, 41, 33), (3, 9, 100), (97, 128, 260)] {
         for b_by_columns in [false, true] {
             let (a, b): (Vec<T>, Vec<T>) = (rng.values(m * k), rng.values(k * n));
             let (b_row, b_col) = if b_by_columns { (1, k as isize) } else { (n as isize, 1) };

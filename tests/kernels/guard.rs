@@ -101,19 +101,20 @@ fn every_residue_of_a_dot_product<T: Float>() {
 }
 
 /// What a plan decides about which memory is read and written, and how.
-type Way = (GemmPath, Packing, bool, bool, bool);
+type Way = (GemmPath, Packing, bool, bool, bool, bool);
 
 fn way<T: Float>(case: &Case<T>, exec: &Exec) -> Way {
     let (a, b, c) = (&case.a, &case.b, &case.c);
     let strides = |matrix: &Strided<T>| (matrix.row_stride, matrix.col_stride);
     let strides = GemmStrides { a: strides(a), b: strides(b), c: strides(c) };
     let plan = exec.plan::<T>(c.rows, c.cols, a.cols, strides);
-    (plan.path, plan.packing, plan.scatter, plan.streams_c, plan.kc < 300)
+    (plan.path, plan.packing, plan.scatter, plan.streams_c, plan.kc < 300, plan.packs_a)
 }
 
 fn every_way_through_a_product<T: Float>() {
     let (mut rng, wide) = (Rng::new(63), 2048 * 4 / size_of::<T>());
     let gap = Layout { gap: 1, pad: 2, ..N };
+    let page = 4096 / size_of::<T>();
     let flipped = Layout { flip_rows: true, flip_cols: true, ..N };
     let cases = [
         ((40, 20, 1700), [N, N, N]),
@@ -124,6 +125,7 @@ fn every_way_through_a_product<T: Float>() {
         ((20, 10, 256), [N, N, N]),
         ((33, 35, 70), [flipped, gap, gap]),
         ((33, 35, 600), [gap, flipped, flipped]),
+        ((55, 131, 700), [Layout { pad: page - 55, ..T }, N, N]),
         ((7, 9, 0), [N, N, N]),
         ((2, wide, 2049), [N, N, N]),
         ((2049, wide, 2), [N, N, N]),
@@ -154,7 +156,7 @@ fn every_way_through_a_product<T: Float>() {
     assert!(has(|way| way.0 == GemmPath::Tiles && way.1 == Packing::InPlace), "{ways:?}");
     assert!(has(|way| way.0 == GemmPath::Tiles && way.1 == Packing::Before), "{ways:?}");
     assert!(has(|way| way.1 == Packing::OnTheWay), "{ways:?}");
-    assert!(has(|way| way.2) && has(|way| way.3) && has(|way| way.4), "{ways:?}");
+    assert!(has(|way| way.2) && has(|way| way.3) && has(|way| way.4) && has(|way| way.5), "{ways:?}");
 }
 
 /// Packing B ahead reads no more than B; the product reads no more than A and C.

@@ -2,6 +2,7 @@
 
 use super::super::is_few_dots;
 use super::*;
+use core::ptr;
 
 const AVX512: usize = 32;
 const AVX2: usize = 8;
@@ -51,6 +52,40 @@ fn b_is_packed_from_these_sizes() {
     // Others: 512 rows and 2 MiB.
     let others = [(511, 1040, 505), (512, 1040, 504), (512, 1040, 505)];
     assert_eq!(others.map(|shape| packed(shape, AVX512)), [false, false, true]);
+}
+
+/// Rows of A and bytes of B from which it pays where vectors of B lie on two cache lines: by its stride, or by its address.
+#[test]
+fn b_within_cache_lines_is_packed_sooner() {
+    let packing = |mut p: Product<f32>| GemmPlan::new(&mut p, AVX512).packing;
+    let by_stride = [(95, 256, 129), (96, 256, 128), (96, 257, 128)].map(|shape| {
+        let (m, n, k) = shape;
+        packing(product(m, n, k, PLAIN))
+    });
+    assert_eq!(by_stride, [Packing::InPlace, Packing::InPlace, Packing::OnTheWay]);
+    let by_address = [0, 16, 64].map(|address| {
+        let mut p = product(96, 256, 128, PLAIN);
+        p.b.ptr = ptr::without_provenance(address);
+        packing(p)
+    });
+    assert_eq!(by_address, [Packing::InPlace, Packing::OnTheWay, Packing::InPlace]);
+}
+
+/// Columns of X a multiple of 4 KiB apart, as many as they are read: and X itself, whose rows are, not.
+#[test]
+fn a_transposed_a_is_packed_where_its_rows_share_sets_of_the_caches() {
+    let packs = |(m, n, k), ta| GemmPlan::new(&mut product(m, n, k, [ta, false, false]), AVX512).packs_a;
+    let shapes =
+        [(1024, 512, 128), (1024, 128, 512), (1040, 512, 128), (1024, 512, 127), (1024, 127, 520), (1024, 500, 130)];
+    assert_eq!(shapes.map(|shape| packs(shape, true)), [true, true, false, false, false, false]);
+    assert!(!packs((1024, 512, 1024), false));
+}
+
+/// A block of B takes as much memory with few steps as with many.
+#[test]
+fn blocks_of_few_steps_are_wider() {
+    let nc = |k| GemmPlan::new(&mut product(4096, 4096, k, [true, false, false]), AVX512).nc;
+    assert_eq!([512, 1024, 256, 128, 64, 33].map(nc), [384, 384, 768, 1536, 3072, 3072]);
 }
 
 #[test]
