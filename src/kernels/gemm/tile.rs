@@ -311,10 +311,15 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
     acc
 }
 
-/// Vectors that the registers of AVX2 hold, two a vector: its tiles are so small that what a step takes besides (pointers,
-/// branches) counts, 6×1 35 instructions of which 12 multiply. Where [`TOGETHER`] steps share that it is 23 to 26, and the
-/// product 1.1 to 1.25 times as fast where a neighbour shares the core.
-const PAIRS: usize = 8;
+/// Whether a few steps share what a step takes besides (pointers, branches): in tiles of so few products a step that it counts. Those of AVX2,
+/// which hold two registers a vector, are such: 6×1 takes 35 instructions of which 12 multiply, shared 23 to 26, and is 1.1 to 1.25 times as
+/// fast where a neighbour shares the core. On AVX-512 those of one vector are: 30 of which 8 multiply, 1.1 to 1.4 times as fast on Sapphire
+/// Rapids, which multiplies two vectors a cycle; those of two gain nothing.
+const fn shares_steps(registers: usize, vectors: usize) -> bool {
+    const PAIRS: usize = 8;
+    registers == PAIRS || registers > PAIRS && vectors == 1
+}
+/// Steps that do.
 const TOGETHER: usize = 4;
 
 /// How rows of A lie, as a const generic, for steps that are done together: their elements follow each other along k, or across
@@ -345,7 +350,7 @@ pub(super) unsafe fn add_steps<T: Element, S: Simd<T>, const R: usize, const V: 
     acc: &mut [[S::V; V]; R],
     steps: usize,
 ) {
-    let together = if const { S::REGISTERS == PAIRS } { steps / TOGETHER * TOGETHER } else { 0 };
+    let together = if const { shares_steps(S::REGISTERS, V) } { steps / TOGETHER * TOGETHER } else { 0 };
     // SAFETY: the caller's debt.
     unsafe {
         let rest = if together > 0 && way.a_k == 1 {
