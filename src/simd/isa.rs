@@ -102,7 +102,7 @@ impl Token {
         Isa::ALL.into_iter().find_map(Token::detect).unwrap_or(Token::Portable(Portable))
     }
 
-    /// The token for work that mostly stores: Zen 4 stores two halves of a vector 1.3 times as fast as a whole one, Sapphire Rapids as fast.
+    /// The token for work that mostly stores: Zen 4 stores two halves of a vector 1.3 times as fast as a whole one, Emerald Rapids as fast.
     pub(crate) fn for_stores(self) -> Token {
         #[cfg(target_arch = "x86_64")]
         if let Token::Avx512(_) = self {

@@ -282,7 +282,7 @@ const BLOCK_BYTES: usize = 768 << 10;
 /// Narrow tiles are those of AVX2, where it may be the best that there is, and L2 as small as the 512 KiB of Zen 2 and 3.
 const NARROW_BLOCK_BYTES: usize = 384 << 10;
 /// Whether a copy of a row-major B pays. It is for a B whose rows a tile reads in short pieces (64 or 128 bytes), for one
-/// whose vectors lie on two cache lines each (511³ `f32` 1.3 times as fast on Sapphire Rapids, 96×511×511 1.1 times), for one
+/// whose vectors lie on two cache lines each (511³ `f32` 1.3 times as fast on Emerald Rapids, 96×511×511 1.1 times), for one
 /// whose rows lie a multiple of 4 KiB apart and so share a few sets of the caches, and for one that no L2 holds; and for as
 /// many rows of A as read it often enough (784×512 `f64` in place is 3 % faster at 256 rows, equal at 512).
 fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
@@ -308,7 +308,7 @@ fn is_aliased<T>(operand: Operand<T>) -> bool {
 
 /// Whether copies of the rows of A pay: of a transposed A, whose steps along k lie a multiple of 4 KiB apart and share so few sets of the
 /// caches that neither L1 nor L2 holds a strip of them; the hints that fetch the next strip are lost too. (1024³ `f32` 1.7 times as
-/// fast on Sapphire Rapids, 4096×4096×1024 twice.)
+/// fast on Emerald Rapids, 4096×4096×1024 twice.)
 fn worth_packing_a<T: Element>(p: &Product<T>) -> bool {
     p.a.row == 1
         && is_aliased(p.a.t())

@@ -3,7 +3,7 @@
 //! ```text
 //! LOOP 4   jc: columns of B and C    by NC
 //! LOOP 3     pc: depth k             by KC      ┐ pack B[pc, jc] → KC×NC, stays in L2          (nest.rs, pack.rs)
-//! LOOP 2       ir: rows of A and C   by tile.rows      rows of A, R×KC, stay in L1; never packed
+//! LOOP 2       ir: rows of A and C   by tile.rows      rows of A, R×KC, stay in L1; hardly ever packed
 //! LOOP 1         jr: columns         by tile.vectors   panels of B stream from L2
 //!                  the register tile: R×V vectors of C, K loop inside                          (tile.rs)
 //! ```

@@ -81,7 +81,7 @@ unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &
     let (high, width) = (min(plan.tile.rows, m), plan.tile.vectors * T::LANES);
     let b = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
     let update = Update { alpha, beta, bias: finish.bias, relu: finish.is_relu() };
-    // Little is read: what hints cost in load ports was up to a fifth of the time (32×10×128 `f32` on Sapphire Rapids).
+    // Little is read: what hints cost in load ports was up to a fifth of the time (32×10×128 `f32` on Emerald Rapids).
     let fetch = Fetch::NONE;
     let mut strip =
         Strip { k, a, rows: 0, b, packed: ptr::null_mut(), panels: 0, cols: 0, c: c.ptr, c_row: c.row, update, fetch };

@@ -313,7 +313,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
 
 /// Whether a few steps share what a step takes besides (pointers, branches): in tiles of so few products a step that it counts. Those of AVX2,
 /// which hold two registers a vector, are such: 6×1 takes 35 instructions of which 12 multiply, shared 23 to 26, and is 1.1 to 1.25 times as
-/// fast where a neighbour shares the core. On AVX-512 those of one vector are: 30 of which 8 multiply, 1.1 to 1.4 times as fast on Sapphire
+/// fast where a neighbour shares the core. On AVX-512 those of one vector are: 30 of which 8 multiply, 1.1 to 1.4 times as fast on Emerald
 /// Rapids, which multiplies two vectors a cycle; those of two gain nothing.
 const fn shares_steps(registers: usize, vectors: usize) -> bool {
     const PAIRS: usize = 8;
