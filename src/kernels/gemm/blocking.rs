@@ -150,7 +150,7 @@ impl GemmPlan {
             Packing::Before
         };
         let plan = Self { packing, packs_a: !is_dot && worth_packing_a(p), streams_c: streams_c(p), ..plain };
-        if is_dot {
+        if is_dot || packing == Packing::InPlace && !streams(p) {
             return plan;
         }
         if !streams(p) {
