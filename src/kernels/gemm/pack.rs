@@ -5,18 +5,18 @@
 //!   b[0][0 … width−1]  b[1][0 … width−1]  …  b[kc−1][0 … width−1] │ b[0][width … 2·width−1] …
 //! ```
 //!
-//! A is packed only where its columns are rows that lie a multiple of 4 KiB apart ([`Strips`]). The tile broadcasts single elements of it, so
-//! no order of A is better than another, and its rows in use (6 × 2 KiB) live in L1 wherever else they come from: copies of A, whole or panel by panel, with rows or columns kept,
-//! lost 3 to 15 % at every size from 64³ to 2048³ against a prefetch of the rows that come next; on AVX2, copies of a transposed
-//! A, a strip at a time, 15 to 25 % at 784×512×256.
+//! A is packed only where it is transposed and its columns lie a multiple of 4 KiB apart ([`Strips`]). The tile broadcasts single
+//! elements of it, so no order of A is better than another, and its rows in use (6 × 2 KiB) live in L1 wherever else they come
+//! from: copies of A, whole or panel by panel, with rows or columns kept, lost 3 to 15 % at every size from 64³ to 2048³ against a
+//! prefetch of the rows that come next; on AVX2, copies of a transposed A, a strip at a time, 15 to 25 % at 784×512×256.
 
 use super::Operand;
 use super::blocking::{kc, strip_len};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 
-/// Copies `m` rows of an A whose rows lie side by side, k long, to strips of `high` rows: step by step of k, the elements of its rows, and
-/// a strip every [`strip_len`].
+/// Copies `m` rows, k long, of an A that is transposed to strips of `high` rows, one every [`strip_len`]: for each step of k its
+/// elements of those rows.
 ///
 /// # Safety
 /// The rows are readable over k steps; `to` has room for the strips.

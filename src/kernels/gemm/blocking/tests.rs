@@ -71,7 +71,7 @@ fn b_within_cache_lines_is_packed_sooner() {
     assert_eq!(by_address, [Packing::InPlace, Packing::OnTheWay, Packing::InPlace]);
 }
 
-/// Columns of X a multiple of 4 KiB apart, as many as they are read: and X itself, whose rows are, not.
+/// Columns of Xᵀ a multiple of 4 KiB apart, and read often enough; not X itself, whose rows are.
 #[test]
 fn a_transposed_a_is_packed_where_its_rows_share_sets_of_the_caches() {
     let packs = |(m, n, k), ta| GemmPlan::new(&mut product(m, n, k, [ta, false, false]), AVX512).packs_a;
