@@ -3,6 +3,7 @@
 use roofline::nn::idx::parse_images;
 use roofline::nn::{Dataset, ImageSet, Labels, MiniBatches, Mlp, MlpBuilder, Normalization, Optimizer, Penalty};
 use roofline::{Activation, AdamState, Affine, AffineGradient, Dropout, Exec, Isa, Mat, Reduction, Statistics};
+use roofline_instances as _;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+use roofline_instances as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

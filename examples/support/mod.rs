@@ -10,6 +10,7 @@ pub(crate) mod stop;
 pub(crate) mod training;
 pub(crate) mod values;
 
+use roofline_instances as _;
 use std::error::Error;
 use std::process::ExitCode;
 

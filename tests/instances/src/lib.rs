@@ -1,0 +1,49 @@
+//! Kernels that many tests, examples and benches use, compiled once: those of the trainer for `f32` (the library itself has them for
+//! `f64`, by its gradient checks) and products of both types.
+//!
+//! A program takes the instances of generic functions from the crates below it where both are built at `opt-level = 1`, as the profile
+//! `dev` is (`-Z share-generics`, rustc's default there), and compiles only what it does not find: an example a tenth of what it did.
+//! Programs name this crate to be linked with it; nobody calls what is in it. Release builds share nothing, so it is empty there.
+#![cfg(debug_assertions)]
+
+use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
+use roofline::{Element, Epilogue, Error, Exec, MatMut, MatRef, PackedB};
+
+/// The trainer.
+///
+/// # Errors
+/// Of the calls.
+pub fn training(net: &mut Mlp<f32>, optimizer: &mut Optimizer<f32>, data: &Dataset<f32>) -> Result<f64, Error> {
+    let mut batches = MiniBatches::new(data, 1)?;
+    let mut loss = 0.0;
+    while let Some(batch) = batches.next_batch() {
+        net.forward(batch.x)?;
+        net.backward(batch.x, batch.y)?;
+        net.update(optimizer)?;
+        loss += net.loss(batch.x, batch.y)?;
+    }
+    Ok(loss)
+}
+
+/// Products of `f32`.
+///
+/// # Errors
+/// Of the calls.
+pub fn single(a: MatRef<'_, f32>, b: MatRef<'_, f32>, c: MatMut<'_, f32>) -> Result<(), Error> {
+    products(a, b, c)
+}
+
+/// Products of `f64`.
+///
+/// # Errors
+/// Of the calls.
+pub fn double(a: MatRef<'_, f64>, b: MatRef<'_, f64>, c: MatMut<'_, f64>) -> Result<(), Error> {
+    products(a, b, c)
+}
+
+fn products<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>, mut c: MatMut<'_, T>) -> Result<(), Error> {
+    let exec = Exec::default();
+    exec.gemm_with(T::ONE, a, b, T::ZERO, c.reborrow(), Epilogue::default())?;
+    exec.gemm_column_sums(T::ONE, a, b, T::ZERO, c.reborrow(), &mut [])?;
+    exec.gemm_packed(T::ONE, a, &PackedB::new(&exec, b), T::ZERO, c, Epilogue::default())
+}
