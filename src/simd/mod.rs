@@ -116,7 +116,7 @@ pub trait Simd<T: Element>: Words {
     /// `t` where `m`, else `f`.
     fn select(self, m: Self::M, t: Self::V, f: Self::V) -> Self::V;
     /// v · 2ⁿ, rounded once. `n` holds integers of magnitude ≤ 192 (`f32`) or 1536 (`f64`), and v is 0, or n is 0, or
-    /// v · 2^(n/2) is a normal number, as where |v| is within [¼, 128].
+    /// v · 2^(n/2) is a normal number, as where |v| is within [¼, 128]; from n = −163 (−1088) down 0 ≤ v < 2¹², and the result is 0.
     fn scale(self, v: Self::V, n: Self::V) -> Self::V;
     /// v · 2^⌊n⌋ for multiples n of 1/16, otherwise as [`Simd::scale`].
     #[inline(always)]

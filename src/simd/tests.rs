@@ -253,15 +253,16 @@ fn min_max_comparisons_and_select<T: Scalar>(token: Token) {
 
 /// Over the documented range, through subnormal results down to zero, and up to infinity.
 fn scale_rounds_once<T: Scalar>(token: Token) {
-    let most = if T::LANES == 16 { 192 } else { 1536 };
+    let (most, lowest) = if T::LANES == 16 { (192, -162) } else { (1536, -1087) };
     let below = |x: f64| T::from_f64(x) * (T::ONE - T::EPSILON);
     let ties = [number(1.0), number(1.5), T::ONE + T::EPSILON, T::ONE + T::TWO * T::EPSILON, number(1.25), number(3.0)];
     let edges = [number(0.25), number(4.0), below(2.0), below(4.0), number(0.7), number(core::f64::consts::PI)];
     let values = [ties, edges].concat().into_iter().flat_map(|x: T| [x, -x]);
-    let arguments: Vec<[T; 3]> = values.flat_map(|v| (-most..=most).map(move |n| [v, number(n.into()), v])).collect();
+    let least = |v| if v < T::ZERO { lowest } else { -most };
+    let arguments: Vec<[T; 3]> =
+        values.flat_map(|v| (least(v)..=most).map(move |n| [v, number(n.into()), v])).collect();
     check(token, Op::Scale, &arguments, |[v, n, c]| [v.times_power(n.to_f64() as i32), c]);
-    let nan = [[T::NAN, number(3.0), T::ONE]];
-    check(token, Op::Scale, &nan, |x| [T::NAN, x[2]]);
+    check(token, Op::Scale, &[[T::NAN, number(3.0), T::ONE]], |x| [T::NAN, x[2]]);
     let sixteenths = |n: i32| number::<T>(f64::from(n) / 16.0);
     let values =
         edges.into_iter().flat_map(|v| (-16 * most..=16 * most).step_by(5).map(move |n| [v, sixteenths(n), v]));

@@ -3,6 +3,7 @@
 use crate::common::optim::{DECAYS, Follow, KINDS, Kind, RATE, STEPS, Steps};
 use crate::common::{Float, Rng, THREADS, assert_mentions, assert_same_bits, exact_sum, fma_execs, sequential_execs};
 use roofline::{AdamState, Decay, Exec, MomentumForm, MomentumState, OptimizerState, RmsPropState, SgdState, Step};
+use std::time::Instant;
 
 both_types!(
     fifty_steps_follow_the_formulas,
@@ -10,6 +11,7 @@ both_types!(
     clipping_scales_by_the_norm_of_all,
     norms_neither_overflow_nor_underflow,
     moments_without_gradient_become_zero,
+    tiny_gradients_are_as_fast_as_others,
     same_bits_on_any_threads_and_instruction_set,
 );
 
@@ -294,4 +296,31 @@ fn counts_do_not_wrap() {
     exec.rmsprop(&mut w, &[0.5], &mut rmsprop, RATE).unwrap();
     assert!((w[0] - (1.0 - RATE - 0.5 * RATE - RATE)).abs() < 1e-9, "{w:?}");
     assert_eq!([adam.steps(), momentum.steps(), rmsprop.steps()], [u64::MAX; 3]);
+}
+
+/// As in `activation::limits_are_as_fast_as_other_values`: gradients of classes that a network is sure of, whose squares are subnormal
+/// numbers, after others.
+fn tiny_gradients_are_as_fast_as_others<T: Float>() {
+    let gradient = |x: f64| vec![T::from_f64(x); 1024];
+    let tiny = gradient(if T::NAME == "f32" { 1e-20 } else { 1e-160 });
+    for exec in fma_execs() {
+        for rmsprop in [true, false] {
+            let mut w = gradient(1.0);
+            let (mut adam, mut average) = (AdamState::new(w.len()), RmsPropState::new(w.len()));
+            let mut seconds = |dw: &[T]| {
+                let start = Instant::now();
+                let done = match rmsprop {
+                    true => exec.rmsprop(&mut w, dw, &mut average, RATE),
+                    false => exec.adam(&mut w, dw, &mut adam, RATE),
+                };
+                done.unwrap();
+                start.elapsed().as_secs_f64()
+            };
+            let (mut ordinary, mut small) = (f64::INFINITY, f64::INFINITY);
+            for _ in 0..15 {
+                (ordinary, small) = (ordinary.min(seconds(&gradient(1e-3))), small.min(seconds(&tiny)));
+            }
+            assert!(small < 3.0 * ordinary, "{small:e} s, others {ordinary:e} s, RMSprop: {rmsprop}, on {exec:?}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ pub trait Constants: Sized + 'static {
     const EXP_Q: &'static [Self];
     /// log₂ e.
     const LOG2_E: Self;
-    /// Below this eˣ rounds to 0: ln(2^(MIN_EXP − DIGITS − 1)), rounded down.
+    /// Below this eˣ rounds to 0, by far.
     const EXP_LOW: Self;
     /// From this on eˣ rounds to ∞.
     const EXP_HIGH: Self;
@@ -34,7 +34,7 @@ impl Constants for f32 {
         f32::from_bits(0x3951_33ae), // 0x1.a2675cp-13
     ];
     const LOG2_E: f32 = core::f32::consts::LOG2_E;
-    const EXP_LOW: f32 = -104.0;
+    const EXP_LOW: f32 = -114.0;
     const EXP_HIGH: f32 = 89.0;
     const EXP: Eighths<f32> = Eighths {
         round: 1_572_864.0,
@@ -82,7 +82,7 @@ impl Constants for f64 {
         f64::from_bits(0x3e21_f32e_868c_993e), // 0x1.1f32e868c993ep-29
     ];
     const LOG2_E: f64 = core::f64::consts::LOG2_E;
-    const EXP_LOW: f64 = -746.0;
+    const EXP_LOW: f64 = -756.0;
     const EXP_HIGH: f64 = 710.0;
     const EXP: Eighths<f64> = Eighths {
         round: 844_424_930_131_968.0,

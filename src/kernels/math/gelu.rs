@@ -31,11 +31,11 @@ pub enum Tail<T: 'static> {
 
 /// Coefficients and bounds of one element type.
 pub trait Constants: Sized + 'static {
-    /// From here on t·Φ(−t) rounds to 0.
+    /// From here on t·Φ(−t) rounds to 0, by far.
     const GELU_HIGH: Self;
     /// t·Φ(−t) for t in [0, `GELU_HIGH`].
     const GELU: Tail<Self>;
-    /// From here on t·Φ′(t) rounds to 0.
+    /// From here on t·Φ′(t) rounds to 0, by far.
     const SLOPE_HIGH: Self;
     /// The zero t₀ of (−t·Φ(−t))′.
     const SLOPE_ZERO: Self;
@@ -43,9 +43,9 @@ pub trait Constants: Sized + 'static {
     const SLOPE_ZERO_LOW: Self;
     /// k of [`Moebius`] for the derivative.
     const SLOPE_K: Self;
-    /// G(v) = e^(t²/2)·(Φ(−t) − t·Φ′(t))/(t₀ − t), v = (t − k)/(t + k), for t in [0, `SLOPE_HIGH`].
+    /// G(v) = e^(t²/2)·(t·Φ′(t) − Φ(−t))/(t − t₀), v = (t − k)/(t + k), for t in [0, `SLOPE_HIGH`].
     const SLOPE_G: &'static [Self];
-    /// From here on t·σ(−2u) of the tanh form rounds to 0.
+    /// From here on t·σ(−2u) of the tanh form rounds to 0, by far.
     const GELU_TANH_HIGH: Self;
     /// From here on e^−2u does not count beside 1: 2u is just below `LOGISTIC_ONE`.
     const GELU_TANH_ONE: Self;
@@ -62,12 +62,13 @@ pub trait Constants: Sized + 'static {
 }
 
 impl Constants for f32 {
-    const GELU_HIGH: f32 = 14.357;
+    const GELU_HIGH: f32 = 15.1;
     const GELU: Tail<f32> = Tail::Octaves {
         // Degree 5, relative error 3.8e-8. Of the floats near the middle of its piece the center is the one whose h is nearest to
         // a float.
         h: Octaves {
             slope: 0.914_062_5,
+            high: 14.357,
             centers: &from_bits([[
                 0x3fc0_91d4,
                 0x4003_45c4,
@@ -223,7 +224,7 @@ impl Constants for f32 {
             f32::from_bits(0xbcaa_abaa), // -0x1.555754p-6
         ],
     };
-    const SLOPE_HIGH: f32 = 14.7;
+    const SLOPE_HIGH: f32 = 15.4;
     const SLOPE_ZERO: f32 = f32::from_bits(0x3f40_7569); // 0x1.80ead2p-1
     const SLOPE_ZERO_LOW: f32 = f32::from_bits(0xb250_1fea); // -0x1.a03fd4p-27
     const SLOPE_K: f32 = 3.5625;
@@ -239,7 +240,7 @@ impl Constants for f32 {
         f32::from_bits(0x3850_de8f), // 0x1.a1bd1ep-15
         f32::from_bits(0x382b_5601), // 0x1.56ac02p-15
     ];
-    const GELU_TANH_HIGH: f32 = 10.9;
+    const GELU_TANH_HIGH: f32 = 11.2;
     const GELU_TANH_ONE: f32 = 7.3;
     const GELU_TANH_A: f32 = f32::from_bits(0x3fcc_4228); // 0x1.98845p0
     const GELU_TANH_A_LOW: f32 = f32::from_bits(0x344f_50d9); // 0x1.9ea1b2p-23
@@ -249,7 +250,7 @@ impl Constants for f32 {
 }
 
 impl Constants for f64 {
-    const GELU_HIGH: f64 = 38.8;
+    const GELU_HIGH: f64 = 39.2;
     const GELU: Tail<f64> = Tail::Moebius {
         k: 3.9375,
         // Degree 23, relative error 2.0e-17.
@@ -280,7 +281,7 @@ impl Constants for f64 {
             f64::from_bits(0xbe0c_164e_8d97_b0a2), // -0x1.c164e8d97b0a2p-31
         ],
     };
-    const SLOPE_HIGH: f64 = 38.8;
+    const SLOPE_HIGH: f64 = 39.3;
     const SLOPE_ZERO: f64 = f64::from_bits(0x3fe8_0ead_197f_00b4); // 0x1.80ead197f00b4p-1
     const SLOPE_ZERO_LOW: f64 = f64::from_bits(0xbc71_3e74_c58c_ada8); // -0x1.13e74c58cada8p-56
     const SLOPE_K: f64 = 6.4375;
@@ -308,7 +309,7 @@ impl Constants for f64 {
         f64::from_bits(0x3e20_1881_63cd_6a53), // 0x1.0188163cd6a53p-29
         f64::from_bits(0x3e08_1cdc_de81_2aa8), // 0x1.81cdcde812aa8p-31
     ];
-    const GELU_TANH_HIGH: f64 = 21.8;
+    const GELU_TANH_HIGH: f64 = 22.0;
     const GELU_TANH_ONE: f64 = 15.5;
     const GELU_TANH_A: f64 = f64::from_bits(0x3ff9_8845_33d4_3660); // 0x1.9884533d4366p0
     const GELU_TANH_A_LOW: f64 = f64::from_bits(0xbcee_e5e0_6987_5fe9); // -0x1.ee5e069875fe9p-49
@@ -341,7 +342,7 @@ pub(crate) fn gelu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
             let r = simd.add(high, simd.fma(n, simd.splat(T::TWO * T::LN2_LOW), low));
             let root = simd.lookup(roots, index);
             let e = simd.fma(root, simd.mul(r, polynomial(simd, r, s)), root);
-            simd.scale_floor(simd.mul(h.value(simd, t), e), n)
+            simd.scale_floor(simd.mul(h.value(simd, simd.min(simd.splat(h.high), t)), e), n)
         }
         Tail::Moebius { k, g } => {
             let (e, moebius) = (gauss(simd, t), Moebius::new(simd, t, k));
@@ -353,17 +354,17 @@ pub(crate) fn gelu<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     simd.sub(simd.max(simd.splat(-T::ZERO), x), tail)
 }
 
-/// (x·Φ(x))′ = Φ(x) + x·Φ′(x): w = Φ(−t) − t·Φ′(t) for x < 0, 1 − w for x > 0. The factor t₀ − t is split off, so that w is
-/// precise beside its zero too.
+/// (x·Φ(x))′ = Φ(x) + x·Φ′(x): −w for x < 0, 1 + w for x > 0, with w = t·Φ′(t) − Φ(−t). The factor t − t₀ is split off, so that w
+/// is precise beside its zero too; in the tail, where `scale` asks for that, w is not negative.
 #[inline(always)]
 pub(crate) fn gelu_derivative<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let t = simd.min(simd.splat(T::SLOPE_HIGH), simd.abs(x));
     let e = gauss(simd, t);
-    let factor = simd.add(simd.sub(simd.splat(T::SLOPE_ZERO), t), simd.splat(T::SLOPE_ZERO_LOW));
+    let factor = simd.sub(simd.sub(t, simd.splat(T::SLOPE_ZERO)), simd.splat(T::SLOPE_ZERO_LOW));
     let v = Moebius::new(simd, t, T::SLOPE_K).v;
     let w = e.mantissa_times(simd, simd.mul(factor, polynomial(simd, v, T::SLOPE_G)));
     let w = simd.scale(w, e.n);
-    simd.select(simd.lt(x, simd.splat(T::ZERO)), w, simd.sub(simd.splat(T::ONE), w))
+    simd.select(simd.lt(x, simd.splat(T::ZERO)), negate(simd, w), simd.add(simd.splat(T::ONE), w))
 }
 
 /// 2u = t·(a + b·t²), as a sum.

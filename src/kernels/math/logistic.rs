@@ -13,7 +13,7 @@ pub trait Constants: Sized + 'static {
     const TANH: Option<Pieces<Self>>;
     /// Below this tanh x rounds to x: x²/3 < u/2.
     const TANH_LOW: Self;
-    /// From here on the derivative of SiLU rounds to 1 or, mirrored, to 0: x·e⁻ˣ is below half of the least number.
+    /// From here on x·e⁻ˣ rounds to 0, by far.
     const LOGISTIC_HIGH: Self;
     /// From here on e⁻ˣ does not count beside 1, by far.
     const LOGISTIC_ONE: Self;
@@ -181,18 +181,18 @@ impl Constants for f32 {
             ],
         ]),
     });
-    const LOGISTIC_HIGH: f32 = 110.0;
+    const LOGISTIC_HIGH: f32 = 120.0;
     const LOGISTIC_ONE: f32 = 40.0;
-    const UNIT: f32 = (1_u64 << 40) as f32;
-    const UNIT_EXPONENT: f32 = 40.0;
+    const UNIT: f32 = (1_u64 << 60) as f32;
+    const UNIT_EXPONENT: f32 = 60.0;
     // Degree 5, error of e⁻ʳ: 3.1e-9.
     const LOGISTIC_S: &'static [f32] = &[
-        f32::from_bits(0xd380_0000), // -0x1p40
-        f32::from_bits(0x52ff_fffe), // 0x1.fffffcp38
-        f32::from_bits(0xd22a_aa49), // -0x1.555492p37
-        f32::from_bits(0x512a_ac57), // 0x1.5558aep35
-        f32::from_bits(0xd009_1cbb), // -0x1.123976p33
-        f32::from_bits(0x4eb5_27ad), // 0x1.6a4f5ap30
+        f32::from_bits(0xdd80_0000), // -0x1p60
+        f32::from_bits(0x5cff_fffe), // 0x1.fffffcp58
+        f32::from_bits(0xdc2a_aa49), // -0x1.555492p57
+        f32::from_bits(0x5b2a_ac57), // 0x1.5558aep55
+        f32::from_bits(0xda09_1cbb), // -0x1.123976p53
+        f32::from_bits(0x58b5_27ad), // 0x1.6a4f5ap50
     ];
     // Degree 4, relative error of L: 3.0e-8.
     const SOFTPLUS_L: &'static [f32] = &[
@@ -208,7 +208,7 @@ impl Constants for f64 {
     const TANH_HIGH: f64 = 19.1;
     const TANH_LOW: f64 = 1.2e-8;
     const TANH: Option<Pieces<f64>> = None;
-    const LOGISTIC_HIGH: f64 = 753.0;
+    const LOGISTIC_HIGH: f64 = 800.0;
     const LOGISTIC_ONE: f64 = 300.0;
     const UNIT: f64 = f64::from_bits((1023 + 200) << 52);
     const UNIT_EXPONENT: f64 = 200.0;
@@ -328,10 +328,12 @@ impl<V: Copy> Logistic<V> {
 #[inline(always)]
 pub(crate) fn softplus<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V {
     let e = exp_below(simd, negate(simd, simd.abs(x)));
-    let s = simd.div(e, simd.add(e, simd.splat(T::TWO)));
+    // e where its square counts.
+    let f = simd.select(simd.lt(e, simd.splat(T::EXP_M1_TINY)), simd.splat(T::ZERO), e);
+    let s = simd.div(f, simd.add(e, simd.splat(T::TWO)));
     let z = simd.mul(s, s);
     let l = simd.mul(z, wide_polynomial(simd, z, T::SOFTPLUS_L));
-    let half_square = simd.mul(simd.mul(e, e), simd.splat(T::HALF));
+    let half_square = simd.mul(simd.mul(f, f), simd.splat(T::HALF));
     let log = simd.sub(e, simd.sub(half_square, simd.mul(s, simd.add(half_square, l))));
     simd.add(simd.max(simd.splat(T::ZERO), x), log)
 }
@@ -366,8 +368,8 @@ pub(crate) fn silu_derivative<T: Element, S: Simd<T>>(simd: S, x: S::V) -> S::V 
     weighted_slope(simd, x, exponential(simd, negate(simd, t)), t, simd.splat(T::ZERO))
 }
 
-/// w = e·(1 + e − (slope + rest))/(1 + e)² for x < 0, 1 − w elsewhere: (x·σ(v))′ for odd v(x), where e = e^−|v|,
-/// slope + rest = |x|·v′.
+/// −w for x < 0, 1 + w elsewhere, with w = e·(slope + rest − (1 + e))/(1 + e)²: (x·σ(v))′ for odd v(x), where e = e^−|v|,
+/// slope + rest = |x|·v′. In the tail, where `scale` asks for that, w is not negative.
 #[inline(always)]
 pub(super) fn weighted_slope<T: Element, S: Simd<T>>(
     simd: S,
@@ -379,9 +381,9 @@ pub(super) fn weighted_slope<T: Element, S: Simd<T>>(
     let (zero, one) = (simd.splat(T::ZERO), simd.splat(T::ONE));
     let mantissa = e.mantissa(simd);
     let value = simd.scale(mantissa, e.n);
-    // 1 + e − slope: what 1 + e loses is what counts beside the zero.
+    // slope − (1 + e): what 1 + e loses is what counts beside the zero.
     let (sum, error) = fast_two_sum(simd, one, value);
-    let sum = simd.add(simd.sub(sum, slope), simd.sub(error, rest));
+    let sum = simd.add(simd.sub(slope, sum), simd.sub(rest, error));
     // (1 + e)² = 1 + e·(2 + e), as a sum; 1 − square is exact.
     let two = simd.splat(T::TWO);
     let (factor, factor_low) = fast_two_sum(simd, two, value);
@@ -390,5 +392,5 @@ pub(super) fn weighted_slope<T: Element, S: Simd<T>>(
     let w = divide_sums(simd, e.mantissa_times_exactly(simd, sum), (square, square_low));
     let negative = simd.lt(x, zero);
     let w = simd.scale(w, e.n);
-    simd.select(negative, w, simd.sub(one, w))
+    simd.select(negative, negate(simd, w), simd.add(one, w))
 }

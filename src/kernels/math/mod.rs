@@ -13,6 +13,9 @@
 //! - an argument that is itself rounded, as x² is, comes as high + low: in the tails an error of half a unit in the last
 //!   place of x² would be a hundred in the result;
 //! - a result that may be subnormal is scaled by 2ⁿ last, so that it is rounded to the coarse grid once.
+//!
+//! Intel's CPUs take 100 to 160 cycles for an operation that gives a subnormal number, or gives 0 and comes near: the exponents of
+//! a product add up to −159 or more (`f64`: −1087). So bounds beyond which a result rounds to 0 do so by far.
 
 mod erf;
 mod exp;

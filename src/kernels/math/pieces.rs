@@ -35,6 +35,8 @@ impl<T: Element> Pieces<T> {
 /// that of [`Simd::quarter_octave`]: z from 2 on, from 4 on, from 8 to 14, z below 1, z from 1 on.
 pub struct Octaves<T: 'static> {
     pub(super) slope: T,
+    /// The end of the last piece.
+    pub(super) high: T,
     pub(super) centers: &'static [T; 16],
     /// Of polynomials in t − center, from the constant term up.
     pub(super) coefficients: &'static [[T; 16]],
