@@ -9,6 +9,7 @@ use common::strided::{Layout, Strided};
 use common::{Float, Rng, THREADS, assert_mentions, is_nan};
 use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
 use roofline::{Activation, Backend, Epilogue, Error, Exec, Isa, Mat, MatMut, MatRef, PackedB};
+use roofline_instances as _;
 
 both_types!(
     every_layout,

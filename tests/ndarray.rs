@@ -7,6 +7,7 @@ use common::{Float, Rng, assert_mentions, sequential_execs};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, ShapeBuilder, s};
 use roofline::nn::Mlp;
 use roofline::{Activation, Error, MatMut, MatRef, gemm};
+use roofline_instances as _;
 
 both_types!(
     views_show_the_same_elements,

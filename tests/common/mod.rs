@@ -16,7 +16,6 @@ pub mod twofold;
 pub mod ulp;
 
 use roofline::{Element, Error, Exec, Isa};
-use roofline_instances as _;
 
 /// Makes a test of each generic function for `f32` and one for `f64`.
 macro_rules! both_types {

@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+use roofline_instances as _;
+
 mod activation;
 mod callers;
 mod cross_entropy;

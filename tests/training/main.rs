@@ -6,6 +6,8 @@ mod common;
 #[path = "../../examples/support/files.rs"]
 mod files;
 
+use roofline_instances as _;
+
 mod checkpoint;
 mod counting;
 mod csv;
