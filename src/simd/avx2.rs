@@ -172,6 +172,7 @@ macro_rules! simd {
             type V = [$v; 2];
             type M = [__m256i; 2];
             const REGISTERS: usize = 8;
+            const PINS: bool = true;
 
             #[inline(always)]
             fn call<K: Kernel<$t>>(self, kernel: K) -> K::Output {
@@ -240,6 +241,18 @@ macro_rules! simd {
             fn fence(self) {
                 // SAFETY: SSE is part of x86-64.
                 unsafe { _mm_sfence() }
+            }
+            #[inline(always)]
+            fn pin(self, v: Self::V) -> Self::V {
+                #[target_feature(enable = "avx2")]
+                #[inline]
+                fn pin([mut low, mut high]: [$v; 2]) -> [$v; 2] {
+                    // SAFETY: no instruction.
+                    unsafe { core::arch::asm!("/* {0} {1} */", inout(ymm_reg) low, inout(ymm_reg) high, options(nomem, nostack, preserves_flags)) };
+                    [low, high]
+                }
+                // SAFETY: token.
+                unsafe { pin(v) }
             }
             #[inline(always)]
             fn prefetch(self, p: *const $t) {

@@ -69,6 +69,7 @@ macro_rules! simd {
             type V = $v;
             type M = $m;
             const REGISTERS: usize = 32;
+            const PINS: bool = true;
 
             #[inline(always)]
             fn call<K: Kernel<$t>>(self, kernel: K) -> K::Output {
@@ -115,6 +116,18 @@ macro_rules! simd {
             fn fence(self) {
                 // SAFETY: SSE is part of x86-64.
                 unsafe { _mm_sfence() }
+            }
+            #[inline(always)]
+            fn pin(self, v: $v) -> $v {
+                #[target_feature(enable = "avx512f")]
+                #[inline]
+                fn pin(mut v: $v) -> $v {
+                    // SAFETY: no instruction.
+                    unsafe { core::arch::asm!("/* {0} */", inout(zmm_reg) v, options(nomem, nostack, preserves_flags)) };
+                    v
+                }
+                // SAFETY: token.
+                unsafe { pin(v) }
             }
             #[inline(always)]
             fn prefetch(self, p: *const $t) {

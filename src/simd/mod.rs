@@ -38,6 +38,8 @@ pub trait Simd<T: Element>: Words {
 
     /// How many `V` the register file holds.
     const REGISTERS: usize;
+    /// Whether [`Simd::pin`] does anything.
+    const PINS: bool = false;
 
     /// Runs `kernel` in a function of its own, compiled for the features of this token. A kernel that is called so is not
     /// inlined into its caller, but the inner loops of both are code of the instruction set.
@@ -80,6 +82,12 @@ pub trait Simd<T: Element>: Words {
     /// Orders what [`Simd::store_past_caches`] wrote before everything that follows.
     #[inline(always)]
     fn fence(self) {}
+    /// v, there before anything is loaded that follows. Without it a compiler may load for several steps of a loop at once, and run out of
+    /// registers.
+    #[inline(always)]
+    fn pin(self, v: Self::V) -> Self::V {
+        v
+    }
     /// Hint that the cache line of `p` will be used; any address will do.
     fn prefetch(self, p: *const T);
 

@@ -4,7 +4,7 @@
 use super::Product;
 use super::blocking::{most_rows, small_vectors};
 use super::epilogue::Rest;
-use super::tile::{self, At, Fetch, Kind, LOW, MASKED, PLAIN, Update, Way, add_steps, fits, write};
+use super::tile::{self, At, Kind, LOW, MASKED, PLAIN, Update, Way, add_steps, fits, write};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd, Token};
 use core::ptr;
@@ -96,7 +96,7 @@ unsafe fn rows<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIN
 ) {
     let mut acc = [[simd.splat(T::ZERO); V]; R];
     let mut at = At { a: p.a.at(i, 0), ahead: ptr::null(), b: p.b.at(0, j), packed: ptr::null_mut() };
-    let way = Way { a_row: p.a.row, a_k: p.a.col, b_k: p.b.row, fetch: Fetch::NONE };
+    let way = Way { a_row: p.a.row, a_k: p.a.col, b_k: p.b.row, fetches: false };
     let update = Update { alpha: p.alpha, beta: p.beta, bias: p.finish.bias.at(i, j), relu: p.finish.is_relu() };
     // SAFETY: the caller's debt.
     unsafe {

@@ -40,11 +40,12 @@ pub(super) struct Strip<T> {
     pub(super) fetch: Fetch,
 }
 
-/// Which operands the tiles ask for ahead of their use.
+/// What the tiles ask for ahead of its use.
 #[derive(Clone, Copy)]
 pub(super) struct Fetch {
-    pub(super) a: bool,
-    pub(super) b: bool,
+    /// The next rows of B, and of A.
+    pub(super) operands: bool,
+    /// The next tile of C, which is read.
     pub(super) c: bool,
 }
 
@@ -223,8 +224,8 @@ impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for T
         while i < strip.rows {
             let (mut b, mut c) = (strip.b.ptr, strip.c.wrapping_offset(i as isize * strip.c_row));
             for j in 0..strip.panels {
-                // Each tile fetches its share of the A that the next rows will need, and the C of the next tile. Rows that lie side by
-                // side share lines: all of them have the first or the last.
+                // Each tile fetches one row of the A that the next rows will need, and the C of the next tile. Rows that lie side by side
+                // share lines: all of them have the first or the last.
                 let row = if strip.a.row == 1 { j % 2 * (R - 1) } else { j % R };
                 let ahead = strip.a.at(i + R + row, 0);
                 let (next_i, next_j) = if j + 1 < strip.panels { (0, width) } else { (R, 0) };
@@ -278,32 +279,17 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
 ) -> [[S::V; V]; R] {
     let mut acc = [[simd.splat(T::ZERO); V]; R];
     let Sums { mut at, mut next_c } = sums;
-    let (a, k, fetch) = (strip.a, strip.k, strip.fetch);
-    let way = Way { a_row: a.row, a_k: a.col, b_k: strip.b.k, fetch };
-    // The lines of C, and of A where they last several steps, are on their way while the products are summed: a row at a
-    // time, for all at once would keep the lines of B waiting.
-    let segment = if fetch.a || fetch.c { k.div_ceil(R) } else { k };
-    let mut left = k;
+    let way = Way { a_row: strip.a.row, a_k: strip.a.col, b_k: strip.b.k, fetches: strip.fetch.operands };
+    // The lines of C are on their way while the products are summed: a row at a time, for all at once would keep those of B waiting.
+    let mut rows = if strip.fetch.c { R } else { 0 };
+    let mut left = strip.k;
     while left > 0 {
-        let steps = segment.min(left);
+        let steps = if rows > 0 { TOGETHER.min(left) } else { left };
         left -= steps;
-        if fetch.c {
-            for j in 0..V {
-                simd.prefetch(next_c.wrapping_add(j * T::LANES));
-            }
+        if rows > 0 {
+            rows -= 1;
+            (0..V).for_each(|j| simd.prefetch(next_c.wrapping_add(j * T::LANES)));
             next_c = next_c.wrapping_offset(strip.c_row);
-        }
-        if fetch.a && a.col == 1 {
-            // With fewer tiles side by side than rows, each fetches several.
-            let (mut row, mut from) = (0, at.ahead);
-            while row < R {
-                for p in (0..steps).step_by(T::LANES) {
-                    simd.prefetch(from.wrapping_add(p));
-                }
-                row += strip.panels;
-                from = from.wrapping_offset((strip.panels as isize).wrapping_mul(a.row));
-            }
-            at.ahead = at.ahead.wrapping_add(steps);
         }
         // SAFETY: the caller's debt.
         unsafe { add_steps::<T, S, R, V, KIND>(simd, last, way, &mut at, &mut acc, steps) };
@@ -311,15 +297,9 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
     acc
 }
 
-/// Whether a few steps share what a step takes besides (pointers, branches): in tiles of so few products a step that it counts. Those of AVX2,
-/// which hold two registers a vector, are such: 6×1 takes 35 instructions of which 12 multiply, shared 23 to 26, and is 1.1 to 1.25 times as
-/// fast where a neighbour shares the core. On AVX-512 those of one vector are: 30 of which 8 multiply, 1.1 to 1.4 times as fast on Emerald
-/// Rapids, which multiplies two vectors a cycle; those of two gain nothing.
-const fn shares_steps(registers: usize, vectors: usize) -> bool {
-    const PAIRS: usize = 8;
-    registers == PAIRS || registers > PAIRS && vectors == 1
-}
-/// Steps that do.
+/// Steps that share what a step takes besides its products (pointers, branches), where sums can be pinned: that is up to a third of the
+/// instructions. Against one step at a time, interleaved on Emerald Rapids while a neighbour shared the core: AVX2 1.0 to 1.2 times as fast,
+/// AVX-512 1.0 to 1.1. Sums that are not pinned fall behind, and spill.
 const TOGETHER: usize = 4;
 
 /// How rows of A lie, as a const generic, for steps that are done together: their elements follow each other along k, or across
@@ -334,7 +314,8 @@ pub(super) struct Way {
     pub(super) a_row: isize,
     pub(super) a_k: isize,
     pub(super) b_k: isize,
-    pub(super) fetch: Fetch,
+    /// Whether the next rows of B and A are asked for.
+    pub(super) fetches: bool,
 }
 
 /// [`accumulate`] for the next `steps` steps.
@@ -350,51 +331,57 @@ pub(super) unsafe fn add_steps<T: Element, S: Simd<T>, const R: usize, const V: 
     acc: &mut [[S::V; V]; R],
     steps: usize,
 ) {
-    let together = if const { shares_steps(S::REGISTERS, V) } { steps / TOGETHER * TOGETHER } else { 0 };
     // SAFETY: the caller's debt.
     unsafe {
-        let rest = if together > 0 && way.a_k == 1 {
-            sum::<T, S, R, V, KIND, ALONG>(simd, last, way, at, acc, together);
-            steps - together
-        } else if together > 0 && way.a_row == 1 {
-            sum::<T, S, R, V, KIND, ACROSS>(simd, last, way, at, acc, together);
-            steps - together
-        } else {
-            steps
+        let rest = match (way.fetches, way.a_k == 1, way.a_row == 1) {
+            _ if !S::PINS => steps,
+            (false, true, _) => sum::<T, S, R, V, KIND, ALONG, false>(simd, last, way, at, acc, steps),
+            (true, true, _) => sum::<T, S, R, V, KIND, ALONG, true>(simd, last, way, at, acc, steps),
+            (false, false, true) => sum::<T, S, R, V, KIND, ACROSS, false>(simd, last, way, at, acc, steps),
+            (true, false, true) => sum::<T, S, R, V, KIND, ACROSS, true>(simd, last, way, at, acc, steps),
+            (_, false, false) => steps,
         };
-        sum::<T, S, R, V, KIND, ANYHOW>(simd, last, way, at, acc, rest);
+        sum::<T, S, R, V, KIND, ANYHOW, false>(simd, last, way, at, acc, rest);
     }
 }
 
-/// [`add_steps`] of a multiple of the steps that are done together.
+/// [`add_steps`] of as many as are done together at a time; gives back how many are left.
 ///
 /// # Safety
 /// As [`Run`], for these steps; A lies as `LIES` says.
 #[inline(always)]
-unsafe fn sum<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8, const LIES: u8>(
+unsafe fn sum<
+    T: Element,
+    S: Simd<T>,
+    const R: usize,
+    const V: usize,
+    const KIND: u8,
+    const LIES: u8,
+    const FETCHES: bool,
+>(
     simd: S,
     last: S::M,
-    Way { a_row, a_k, b_k, fetch }: Way,
+    Way { a_row, a_k, b_k, .. }: Way,
     next: &mut At<T>,
     acc: &mut [[S::V; V]; R],
     steps: usize,
-) {
-    let together = const { if LIES == ANYHOW { 1 } else { TOGETHER as isize } };
+) -> usize {
+    let together = const { if LIES == ANYHOW { 1 } else { TOGETHER } };
     let (mut at, mut sums) = (*next, *acc);
+    // From one step to the next; known where the elements follow each other.
+    let a_k = if LIES == ALONG { 1 } else { a_k };
+    let a_row = if LIES == ACROSS { 1 } else { a_row };
     // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
     unsafe {
-        for _ in 0..steps / together as usize {
-            if fetch.b {
-                for u in 0..together {
+        for _ in 0..steps / together {
+            for u in 0..together as isize {
+                if FETCHES {
                     let line = at.b.wrapping_offset((FETCH_ROWS + u).wrapping_mul(b_k));
                     (0..V).for_each(|j| simd.prefetch(line.wrapping_add(j * T::LANES)));
+                    if LIES == ACROSS || u == 0 {
+                        simd.prefetch(at.ahead.wrapping_offset(u.wrapping_mul(a_k)));
+                    }
                 }
-            }
-            if LIES != ALONG && fetch.a && a_k != 1 {
-                (0..together).for_each(|u| simd.prefetch(at.ahead.wrapping_offset(u.wrapping_mul(a_k))));
-                at.ahead = at.ahead.wrapping_offset(together.wrapping_mul(a_k));
-            }
-            for u in 0..together {
                 let mut row = [simd.splat(T::ZERO); V];
                 for j in 0..V {
                     row[j] = load::<T, S, KIND>(simd, j == V - 1, last, at.b.offset(u * b_k).add(j * T::LANES));
@@ -406,19 +393,23 @@ unsafe fn sum<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND
                     at.packed = at.packed.add(V * T::LANES);
                 }
                 for i in 0..R as isize {
-                    let across = if LIES == ACROSS { i } else { i * a_row };
-                    let x = simd.splat(*at.a.offset(across + if LIES == ALONG { u } else { u * a_k }));
+                    let x = simd.splat(*at.a.offset(i * a_row + u * a_k));
                     for j in 0..V {
                         let (low, sum) = (KIND == LOW && j == V - 1, &mut sums[i as usize][j]);
                         *sum = if low { simd.fma_low(x, row[j], *sum) } else { simd.fma(x, row[j], *sum) };
                     }
                 }
+                if LIES != ANYHOW {
+                    sums.as_flattened_mut().iter_mut().for_each(|sum| *sum = simd.pin(*sum));
+                }
             }
-            at.a = at.a.wrapping_offset(if LIES == ALONG { together } else { together.wrapping_mul(a_k) });
-            at.b = at.b.wrapping_offset(together.wrapping_mul(b_k));
+            at.a = at.a.wrapping_offset((together as isize).wrapping_mul(a_k));
+            at.b = at.b.wrapping_offset((together as isize).wrapping_mul(b_k));
+            at.ahead = at.ahead.wrapping_offset((together as isize).wrapping_mul(a_k));
         }
     }
     (*next, *acc) = (at, sums);
+    steps % together
 }
 
 /// Updates the tile of C.
