@@ -17,6 +17,8 @@ const WELCOME: Duration = Duration::from_micros(200);
 /// Forks that would have paid, had helpers been awake, before they are called: about 0.3 ms of work, of which calling them
 /// (some microseconds of this thread) is a small part.
 const QUANTA_TO_RECRUIT: usize = 128;
+/// How many times as many if they were too far away: they are called now and then, for threads and virtual machines move.
+const PATIENCE: usize = 16;
 /// Quanta for each thread from which the parts are more than the threads, so that the faster thread takes more of them.
 const QUANTA_TO_BALANCE: usize = 128;
 /// Calls of chains from one measurement of the distance to the next, which takes as long as a small one of them.
@@ -112,8 +114,7 @@ pub(super) fn parts(threads: usize, quanta: usize, chain: Option<usize>) -> usiz
     }
     let cut = |crew: &Arc<Crew>| {
         if crew.present.load(Ordering::Relaxed) + 1 < threads {
-            // Far helpers are rarely worth it: they are called now and then, for threads and virtual machines move.
-            let patience = if chain.is_some() { crew.distance.factor().max(1) } else { 1 };
+            let patience = if chain.is_none_or(|chain| crew.distance.pays(chain)) { 1 } else { PATIENCE };
             let missed = MISSED.get().saturating_add(quanta);
             let calls = missed >= QUANTA_TO_RECRUIT * patience;
             MISSED.set(if calls { 0 } else { missed });
@@ -243,14 +244,14 @@ impl Crew {
     /// Measures how far a helper is that is awake, the nearest of several, where that is not known or was long ago.
     fn measure_now_and_then(&self) {
         let calls = UNMEASURED.get();
-        if self.distance.factor() > 0 && calls > 0 {
+        if self.distance.is_known() && calls > 0 {
             return UNMEASURED.set(calls - 1);
         }
         UNMEASURED.set(CALLS_TO_MEASURE);
         match (0..VISITS).map_while(|_| self.visit()).min() {
             Some(time) => self.distance.set(time),
             // A helper that another process keeps from its core is taken for a near one.
-            None if self.distance.factor() == 0 => self.distance.set(Duration::ZERO),
+            None if !self.distance.is_known() => self.distance.set(Duration::ZERO),
             None => {}
         }
     }
@@ -375,10 +376,10 @@ mod tests {
             let _region = Region::open(2);
             CREW.with(|crew| {
                 let start = Instant::now();
-                while crew.distance.factor() == 0 && start.elapsed() < Duration::from_secs(20) {
+                while !crew.distance.is_known() && start.elapsed() < Duration::from_secs(20) {
                     crew.measure_now_and_then();
                 }
-                assert!((1..=64).contains(&crew.distance.factor()));
+                assert!(crew.distance.is_known());
                 assert_eq!(UNMEASURED.get(), CALLS_TO_MEASURE);
             });
             let sum = AtomicUsize::new(0);
