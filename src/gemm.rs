@@ -258,7 +258,7 @@ impl Exec {
             return Ok(());
         }
         plan.parts = grid::<T>(product, &plan, parts);
-        let (m, n, width) = (product.m, product.n, unit_of_columns::<T>(product.n, &plan));
+        let (m, n, width) = (product.m, product.n, unit_of_columns(product, &plan));
         let (high, wide) = plan.parts;
         self.for_each(high * wide, |index| {
             let rows = parallel::part(m, plan.tile.rows, high, index % high);
@@ -330,13 +330,16 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
         return (1, 1);
     }
     let high = product.m.div_ceil(plan.tile.rows);
-    let wide = product.n.div_ceil(unit_of_columns::<T>(product.n, plan));
-    let excess = |units: usize| (units.div_ceil(parts) * parts) as f64 / units as f64;
+    let width = unit_of_columns(product, plan);
+    let wide = product.n.div_ceil(width);
+    // The largest part, as a share of an even one.
+    let excess =
+        |units: usize, unit: usize, len: usize| (units.div_ceil(parts) * unit) as f64 * parts as f64 / len as f64;
     let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
     let by_columns = match plan.packing {
         _ if is_mostly_c && high >= 4 * parts => false,
         Packing::InPlace | Packing::Ahead if product.m > product.n && product.k < product.n && high >= parts => false,
-        Packing::InPlace | Packing::Ahead => excess(wide) <= excess(high),
+        Packing::InPlace | Packing::Ahead => excess(wide, width, product.n) <= excess(high, plan.tile.rows, product.m),
         Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
     };
     if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
@@ -345,11 +348,14 @@ fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usi
 /// Panels up to which parts need not be whole ones, where B is not copied. Halves of more gain nothing, and of 1×4096×4096 `f32`, whose rows lie
 /// 16 KiB apart, lose 10 %.
 const FEW_PANELS: usize = 8;
+/// Rows up to which they need not either: with more, parts of the rows have whole panels, which multiply faster.
+const FEW_ROWS: usize = 64;
 
 /// Columns that a part is a multiple of.
-fn unit_of_columns<T: Element>(n: usize, plan: &GemmPlan) -> usize {
+fn unit_of_columns<T: Element>(product: &Product<T>, plan: &GemmPlan) -> usize {
     let panel = plan.tile.vectors * T::LANES;
-    if plan.packing == Packing::InPlace && n <= FEW_PANELS * panel { T::LANES } else { panel }
+    let is_small = product.m <= FEW_ROWS && product.n <= FEW_PANELS * panel;
+    if plan.packing == Packing::InPlace && is_small { T::LANES } else { panel }
 }
 
 /// Steps of k up to which C rather goes by rows.
@@ -419,7 +425,7 @@ mod tests {
             ((784, 1024, 64), 2, (2, 1)),
             ((784, 1024, 65), 2, (1, 2)),
             ((42, 4096, 64), 2, (1, 2)),
-            // B is read in place: whichever comes out more even, of 43 tiles by 19 vectors and of 50 by 10.
+            // B is read in place: whichever comes out more even, of 43 tiles by 5 panels and of 50 by 10.
             ((258, 304, 600), 2, (2, 1)),
             ((300, 600, 100), 2, (1, 2)),
             // C is higher than wide, and B wider than high.
