@@ -333,7 +333,9 @@ pub(super) unsafe fn add_steps<T: Element, S: Simd<T>, const R: usize, const V: 
 ) {
     // SAFETY: the caller's debt.
     unsafe {
-        let rest = match (way.fetches, way.a_k == 1, way.a_row == 1) {
+        // Edges are few, and what goes past the caches is short: less code.
+        let fetches = (KIND == PLAIN || KIND == PACKING) && way.fetches;
+        let rest = match (fetches, way.a_k == 1, way.a_row == 1) {
             _ if !S::PINS => steps,
             (false, true, _) => sum::<T, S, R, V, KIND, ALONG, false>(simd, last, way, at, acc, steps),
             (true, true, _) => sum::<T, S, R, V, KIND, ALONG, true>(simd, last, way, at, acc, steps),
