@@ -428,6 +428,8 @@ mod tests {
             // B is read in place: whichever comes out more even, of 43 tiles by 5 panels and of 50 by 10.
             ((258, 304, 600), 2, (2, 1)),
             ((300, 600, 100), 2, (1, 2)),
+            // Parts as wide as a panel are too few.
+            ((4096, 256, 784), 8, (8, 1)),
             // C is higher than wide, and B wider than high.
             ((600, 256, 255), 2, (2, 1)),
             ((600, 256, 256), 2, (1, 2)),
