@@ -130,6 +130,12 @@ macro_rules! simd {
                 unsafe { pin(v) }
             }
             #[inline(always)]
+            fn pin_address(self, mut p: *const $t) -> *const $t {
+                // SAFETY: no instruction.
+                unsafe { core::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags)) };
+                p
+            }
+            #[inline(always)]
             fn prefetch(self, p: *const $t) {
                 // SAFETY: a prefetch of any address is harmless.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }

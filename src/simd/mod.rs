@@ -88,6 +88,11 @@ pub trait Simd<T: Element>: Words {
     fn pin(self, v: Self::V) -> Self::V {
         v
     }
+    /// p, of which nothing is known: a compiler adds to it what is added here, instead of what takes more instructions.
+    #[inline(always)]
+    fn pin_address(self, p: *const T) -> *const T {
+        p
+    }
     /// Hint that the cache line of `p` will be used; any address will do.
     fn prefetch(self, p: *const T);
 

@@ -5,7 +5,7 @@
 //! LOOP 3     pc: depth k             by KC      ┐ pack B[pc, jc] → KC×NC, stays in L2          (nest.rs, pack.rs)
 //! LOOP 2       ir: rows of A and C   by tile.rows      rows of A, R×KC, stay in L1; hardly ever packed
 //! LOOP 1         jr: columns         by tile.vectors   panels of B stream from L2
-//!                  the register tile: R×V vectors of C, K loop inside                          (tile.rs)
+//!                  the register tile: R×V vectors of C, K loop inside                          (tile.rs, steps.rs)
 //! ```
 //!
 //! The fifth loop of Goto and van de Geijn (2008), over blocks of packed A, is not there: pack.rs says why.
@@ -29,6 +29,7 @@ mod nest;
 mod outer;
 mod pack;
 mod small;
+mod steps;
 mod tile;
 
 pub use blocking::{GemmPath, GemmPlan, Packing, Tile};

@@ -4,7 +4,8 @@
 use super::Product;
 use super::blocking::{most_rows, small_vectors};
 use super::epilogue::Rest;
-use super::tile::{self, At, Kind, LOW, MASKED, PLAIN, Update, Way, add_steps, fits, write};
+use super::steps::{At, Steps, Way};
+use super::tile::{self, Kind, LOW, MASKED, PLAIN, Update, fits, write};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd, Token};
 use core::ptr;
@@ -94,13 +95,13 @@ unsafe fn rows<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIN
     p: &Product<T>,
     (i, j): (usize, usize),
 ) {
-    let mut acc = [[simd.splat(T::ZERO); V]; R];
-    let mut at = At { a: p.a.at(i, 0), ahead: ptr::null(), b: p.b.at(0, j), packed: ptr::null_mut() };
-    let way = Way { a_row: p.a.row, a_k: p.a.col, b_k: p.b.row, fetches: false };
+    let at = At { a: p.a.at(i, 0), b: p.b.at(0, j), packed: ptr::null_mut() };
+    let way = Way { a_row: p.a.row, a_k: p.a.col, b_k: p.b.row, fetches: false, ahead: 0 };
+    let mut steps = Steps::<T, S, R, V, KIND>::new(simd, last, way, at);
     let update = Update { alpha: p.alpha, beta: p.beta, bias: p.finish.bias.at(i, j), relu: p.finish.is_relu() };
     // SAFETY: the caller's debt.
     unsafe {
-        add_steps::<T, S, R, V, KIND>(simd, last, way, &mut at, &mut acc, p.k);
-        write::<T, S, R, V, KIND>(simd, last, (p.c.at(i, j), p.c.row), update, acc);
+        steps.add(p.k);
+        write::<T, S, R, V, KIND>(simd, last, (p.c.at(i, j), p.c.row), update, steps.acc);
     }
 }

@@ -1,4 +1,4 @@
-//! The register tile: the only place where GEMM multiplies.
+//! The register tile: with its steps along k (steps.rs) the only place where GEMM multiplies.
 //!
 //! ```text
 //!              B: one row of V vectors a step, loaded once
@@ -13,6 +13,7 @@
 //! One source for every instruction set, both element types and every size of tile: `R` and `V` are const generics, so
 //! that a tile of 3 rows by 2 vectors is code for just that. A column edge is a mask on the last vector.
 
+use super::steps::{At, Steps, TOGETHER, Way};
 use super::{Bias, Operand, Tile};
 use crate::element::Element;
 use crate::kernels::activation::{Function, Relu};
@@ -68,8 +69,6 @@ pub(super) struct Update<T> {
     pub(super) relu: bool,
 }
 
-/// Rows of B between the one in use and the one that is fetched.
-const FETCH_ROWS: isize = 8;
 /// The widths that tiles come in, in vectors. Tiles of fewer rows may be wider.
 pub(super) const VECTORS: [usize; 7] = [1, 2, 3, 4, 6, 8, WIDEST];
 /// The last of them.
@@ -113,7 +112,7 @@ pub(super) enum Kind {
 pub(super) const PLAIN: u8 = Kind::Plain as u8;
 pub(super) const MASKED: u8 = Kind::Masked as u8;
 pub(super) const LOW: u8 = Kind::Low as u8;
-const PACKING: u8 = Kind::Packing as u8;
+pub(super) const PACKING: u8 = Kind::Packing as u8;
 const STREAMING: u8 = Kind::Streaming as u8;
 
 const fn is_partial(kind: u8) -> bool {
@@ -227,16 +226,19 @@ impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for T
                 // Each tile fetches one row of the A that the next rows will need, and the C of the next tile. Rows that lie side by side
                 // share lines: all of them have the first or the last.
                 let row = if strip.a.row == 1 { j % 2 * (R - 1) } else { j % R };
-                let ahead = strip.a.at(i + R + row, 0);
+                let ahead = super::offset(R + row, strip.a.row, 0, 1);
+                let (a_row, a_k, b_k) = (strip.a.row, strip.a.col, strip.b.k);
+                let way = Way { a_row, a_k, b_k, fetches: strip.fetch.operands, ahead };
                 let (next_i, next_j) = if j + 1 < strip.panels { (0, width) } else { (R, 0) };
                 let next_c = c.wrapping_offset(super::offset(next_i, strip.c_row, next_j, 1)).cast_const();
                 // SAFETY: whoever made the kernel owes what `Run` asks for.
                 unsafe {
                     let packed = strip.packed.wrapping_offset(j as isize * (strip.k * width) as isize);
-                    let sums = Sums { at: At { a: strip.a.at(i, 0), ahead, b, packed }, next_c };
-                    let acc = accumulate::<T, S, R, V, KIND>(simd, last, strip, sums);
+                    let mut steps =
+                        Steps::<T, S, R, V, KIND>::new(simd, last, way, At { a: strip.a.at(i, 0), b, packed });
+                    accumulate(&mut steps, strip, next_c);
                     let update = Update { bias: strip.update.bias.at(i, j * width), ..strip.update };
-                    write::<T, S, R, V, KIND>(simd, last, (c, strip.c_row), update, acc);
+                    write::<T, S, R, V, KIND>(simd, last, (c, strip.c_row), update, steps.acc);
                 }
                 b = b.wrapping_offset(strip.b.panel);
                 c = c.wrapping_add(width);
@@ -249,169 +251,30 @@ impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for T
     }
 }
 
-/// Where one tile sums.
-struct Sums<T> {
-    at: At<T>,
-    /// The tile of C that comes next, to fetch ahead of its use.
-    next_c: *const T,
-}
-
-/// Where a step of k finds its operands.
-#[derive(Clone, Copy)]
-pub(super) struct At<T> {
-    pub(super) a: *const T,
-    /// Another row of A, to fetch ahead of its use.
-    pub(super) ahead: *const T,
-    pub(super) b: *const T,
-    pub(super) packed: *mut T,
-}
-
-/// acc[i][j] = Σ a[i]·b[j]: one FMA chain per element, in the order of k.
+/// All steps of a tile. The lines of `next_c`, the next tile of C, are on their way meanwhile where it is read: a row at a time, for all at
+/// once would keep those of B waiting.
 ///
 /// # Safety
 /// As [`Run`].
 #[inline(always)]
 unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(
-    simd: S,
-    last: S::M,
+    steps: &mut Steps<T, S, R, V, KIND>,
     strip: &Strip<T>,
-    sums: Sums<T>,
-) -> [[S::V; V]; R] {
-    let mut acc = [[simd.splat(T::ZERO); V]; R];
-    let Sums { mut at, mut next_c } = sums;
-    let way = Way { a_row: strip.a.row, a_k: strip.a.col, b_k: strip.b.k, fetches: strip.fetch.operands };
-    // The lines of C are on their way while the products are summed: a row at a time, for all at once would keep those of B waiting.
+    mut next_c: *const T,
+) {
     let mut rows = if strip.fetch.c { R } else { 0 };
     let mut left = strip.k;
     while left > 0 {
-        let steps = if rows > 0 { TOGETHER.min(left) } else { left };
-        left -= steps;
+        let count = if rows > 0 { TOGETHER.min(left) } else { left };
+        left -= count;
         if rows > 0 {
             rows -= 1;
-            (0..V).for_each(|j| simd.prefetch(next_c.wrapping_add(j * T::LANES)));
+            (0..V).for_each(|j| steps.simd.prefetch(next_c.wrapping_add(j * T::LANES)));
             next_c = next_c.wrapping_offset(strip.c_row);
         }
         // SAFETY: the caller's debt.
-        unsafe { add_steps::<T, S, R, V, KIND>(simd, last, way, &mut at, &mut acc, steps) };
+        unsafe { steps.add(count) };
     }
-    acc
-}
-
-/// Steps that share what a step takes besides its products (pointers, branches), where sums can be pinned: that is up to a third of the
-/// instructions. Against one step at a time, interleaved on Emerald Rapids while a neighbour shared the core: AVX2 1.0 to 1.2 times as fast,
-/// AVX-512 1.0 to 1.1. Sums that are not pinned fall behind, and spill.
-const TOGETHER: usize = 4;
-
-/// How rows of A lie, as a const generic, for steps that are done together: their elements follow each other along k, or across
-/// it, or neither, and one step at a time.
-const ALONG: u8 = 0;
-const ACROSS: u8 = 1;
-const ANYHOW: u8 = 2;
-
-/// Elements from one row and one step of k to the next, and what is asked for ahead.
-#[derive(Clone, Copy)]
-pub(super) struct Way {
-    pub(super) a_row: isize,
-    pub(super) a_k: isize,
-    pub(super) b_k: isize,
-    /// Whether the next rows of B and A are asked for.
-    pub(super) fetches: bool,
-}
-
-/// [`accumulate`] for the next `steps` steps.
-///
-/// # Safety
-/// As [`Run`], for these steps.
-#[inline(always)]
-pub(super) unsafe fn add_steps<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(
-    simd: S,
-    last: S::M,
-    way: Way,
-    at: &mut At<T>,
-    acc: &mut [[S::V; V]; R],
-    steps: usize,
-) {
-    // SAFETY: the caller's debt.
-    unsafe {
-        // Edges are few, and what goes past the caches is short: less code.
-        let fetches = (KIND == PLAIN || KIND == PACKING) && way.fetches;
-        let rest = match (fetches, way.a_k == 1, way.a_row == 1) {
-            _ if !S::PINS => steps,
-            (false, true, _) => sum::<T, S, R, V, KIND, ALONG, false>(simd, last, way, at, acc, steps),
-            (true, true, _) => sum::<T, S, R, V, KIND, ALONG, true>(simd, last, way, at, acc, steps),
-            (false, false, true) => sum::<T, S, R, V, KIND, ACROSS, false>(simd, last, way, at, acc, steps),
-            (true, false, true) => sum::<T, S, R, V, KIND, ACROSS, true>(simd, last, way, at, acc, steps),
-            (_, false, false) => steps,
-        };
-        sum::<T, S, R, V, KIND, ANYHOW, false>(simd, last, way, at, acc, rest);
-    }
-}
-
-/// [`add_steps`] of as many as are done together at a time; gives back how many are left.
-///
-/// # Safety
-/// As [`Run`], for these steps; A lies as `LIES` says.
-#[inline(always)]
-unsafe fn sum<
-    T: Element,
-    S: Simd<T>,
-    const R: usize,
-    const V: usize,
-    const KIND: u8,
-    const LIES: u8,
-    const FETCHES: bool,
->(
-    simd: S,
-    last: S::M,
-    Way { a_row, a_k, b_k, .. }: Way,
-    next: &mut At<T>,
-    acc: &mut [[S::V; V]; R],
-    steps: usize,
-) -> usize {
-    let together = const { if LIES == ANYHOW { 1 } else { TOGETHER } };
-    let (mut at, mut sums) = (*next, *acc);
-    // From one step to the next; known where the elements follow each other.
-    let a_k = if LIES == ALONG { 1 } else { a_k };
-    let a_row = if LIES == ACROSS { 1 } else { a_row };
-    // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
-    unsafe {
-        for _ in 0..steps / together {
-            for u in 0..together as isize {
-                if FETCHES {
-                    let line = at.b.wrapping_offset((FETCH_ROWS + u).wrapping_mul(b_k));
-                    (0..V).for_each(|j| simd.prefetch(line.wrapping_add(j * T::LANES)));
-                    if LIES == ACROSS || u == 0 {
-                        simd.prefetch(at.ahead.wrapping_offset(u.wrapping_mul(a_k)));
-                    }
-                }
-                let mut row = [simd.splat(T::ZERO); V];
-                for j in 0..V {
-                    row[j] = load::<T, S, KIND>(simd, j == V - 1, last, at.b.offset(u * b_k).add(j * T::LANES));
-                }
-                if KIND == PACKING {
-                    for j in 0..V {
-                        simd.store(at.packed.add(j * T::LANES), row[j]);
-                    }
-                    at.packed = at.packed.add(V * T::LANES);
-                }
-                for i in 0..R as isize {
-                    let x = simd.splat(*at.a.offset(i * a_row + u * a_k));
-                    for j in 0..V {
-                        let (low, sum) = (KIND == LOW && j == V - 1, &mut sums[i as usize][j]);
-                        *sum = if low { simd.fma_low(x, row[j], *sum) } else { simd.fma(x, row[j], *sum) };
-                    }
-                }
-                if LIES != ANYHOW {
-                    sums.as_flattened_mut().iter_mut().for_each(|sum| *sum = simd.pin(*sum));
-                }
-            }
-            at.a = at.a.wrapping_offset((together as isize).wrapping_mul(a_k));
-            at.b = at.b.wrapping_offset((together as isize).wrapping_mul(b_k));
-            at.ahead = at.ahead.wrapping_offset((together as isize).wrapping_mul(a_k));
-        }
-    }
-    (*next, *acc) = (at, sums);
-    steps % together
 }
 
 /// Updates the tile of C.
@@ -484,7 +347,12 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
 /// # Safety
 /// The elements that are asked for are readable.
 #[inline(always)]
-unsafe fn load<T: Element, S: Simd<T>, const KIND: u8>(simd: S, is_last: bool, last: S::M, p: *const T) -> S::V {
+pub(super) unsafe fn load<T: Element, S: Simd<T>, const KIND: u8>(
+    simd: S,
+    is_last: bool,
+    last: S::M,
+    p: *const T,
+) -> S::V {
     // SAFETY: the caller's debt.
     unsafe { if is_partial(KIND) && is_last { simd.load_masked(last, p) } else { simd.load(p) } }
 }
