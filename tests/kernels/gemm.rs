@@ -10,6 +10,7 @@ both_types!(
     every_boundary_of_k,
     every_block_of_columns,
     rows_of_a_large_c_are_as_alone,
+    tall_products,
     every_layout,
     packed_operands,
     columns_of_a_that_share_sets,
@@ -121,6 +122,21 @@ fn rows_of_a_large_c_are_as_alone<T: Float>() {
             exec.gemm_column_sums(one, rows, b.as_ref(), T::ZERO, part.as_mut(), &mut sums_of_part).unwrap();
             assert_eq!(part.as_slice(), &whole.as_slice()[first * n..][..100 * n], "{exec:?}, rows from {first}");
             assert_eq!(sums, sums_of_part, "{exec:?}");
+        }
+    }
+}
+
+/// Few columns, and more of A than the caches hold: tiles and dot products that ask for rows ahead, and those for blocks of rows at a time.
+fn tall_products<T: Float>() {
+    let mut rng = Rng::new(23);
+    for (n, k) in
+        [(10, 100), (10, 37), (T::LANES, 101), (4 * T::LANES - 3, 45), (3 * T::LANES, kc::<T>() + 9), (10, 300)]
+    {
+        let m = (2 << 20) / (k * size_of::<T>()) + 29;
+        for a in [Layout::ROWS, Layout { pad: 5, flip_rows: true, ..Layout::ROWS }] {
+            let case = Case::<T>::new((m, n, k), [a, Layout::ROWS, Layout::ROWS], &mut rng);
+            case.verify_sample(&sequential_execs(), 200, &mut rng);
+            case.scaled(0.5, 2.0, &mut rng).verify_sample(&execs(), 200, &mut rng);
         }
     }
 }

@@ -60,6 +60,16 @@ fn columns<T>(p: &Product<T>, j: usize) -> usize {
     if p.m <= 4 { 4 * COLUMNS } else { COLUMNS }.min(p.n - j)
 }
 
+/// Rows that stay in L1 while all columns of a block go over them: all, if that is what they do, else half of it.
+fn rows_at_hand<T>(p: &Product<T>) -> usize {
+    const L1_BYTES: usize = 32 << 10;
+    let row = p.k * size_of::<T>();
+    if p.m * row <= L1_BYTES { p.m.max(1) } else { (L1_BYTES / 2 / row / 8).max(1) * 8 }
+}
+
+/// Bytes of A from which the rows of the next block are asked for ahead, while the columns go over those of this one: more than L2 holds.
+const FAR_BYTES: usize = 2 << 20;
+
 /// A product whose sums over all of k go to C as they are. Whoever makes one owes what [`multiply`] asks for.
 pub(crate) struct Straight<'a, T>(pub(crate) &'a Product<T>);
 
@@ -69,10 +79,14 @@ impl<T: Element> Kernel<T> for Straight<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let (p, mut j) = (self.0, 0);
+        let high = rows_at_hand(p);
         while j < p.n {
             let cols = columns(p, j);
-            // SAFETY: whoever made the kernel owes it; without a second block of k, no sums are kept.
-            unsafe { block(simd, p, (0, p.m), (j, cols), 0..p.k, ptr::null_mut(), (p.c.at(0, j), p.c.row)) };
+            for i in (0..p.m).step_by(high) {
+                let (rows, to) = (high.min(p.m - i), (p.c.at(i, j), p.c.row));
+                // SAFETY: whoever made the kernel owes it; without a second block of k, no sums are kept.
+                unsafe { block(simd, p, (i, rows), (j, cols), 0..p.k, ptr::null_mut(), to) };
+            }
             j += cols;
         }
     }
@@ -161,6 +175,8 @@ unsafe fn block<T: Element, S: Simd<T>>(
 ) {
     // More sums share loads, as far as the registers go.
     let most = sums_at_once(S::REGISTERS);
+    let is_far = p.m.saturating_mul(p.k).saturating_mul(size_of::<T>()) >= FAR_BYTES;
+    let ahead = offset(rows, p.a.row, 0, 1);
     let mut q = 0;
     while q < cols {
         // Few rows share the loads of more columns: 4×4, 2×8, 1×8, and the ten of many a classifier at once.
@@ -168,14 +184,15 @@ unsafe fn block<T: Element, S: Simd<T>>(
         let is_ten = rows == 1 && cols - q == 10 && most >= 10;
         let wide = if is_ten { 10 } else { 1 << (cols - q).min(widest).ilog2() };
         let across = (cols - q) / wide;
+        let fetches = is_far && q == 0 && depth.len() == p.k;
         let mut r = 0;
         while r < rows {
             let high = 1 << (rows - r).min(most / wide).ilog2();
             let down = (rows - r) / high;
             let (depth, results) = (&depth, results.wrapping_offset(offset(r, stride, q, 1)));
-            let dots = Dots { p, at: (i + r, j + q), blocks: (down, across), depth, sums, results, stride };
+            let dots = Dots { p, at: (i + r, j + q), blocks: (down, across), depth, sums, results, stride, ahead };
             // SAFETY: the caller's debt.
-            unsafe { select::<T, S>(high, wide)(simd, &dots) };
+            unsafe { select::<T, S>(high, wide, fetches)(simd, &dots) };
             r += down * high;
             sums = sums.wrapping_add(down * high * across * wide * T::LANES);
         }
@@ -189,11 +206,13 @@ unsafe fn block<T: Element, S: Simd<T>>(
 /// To call it: what whoever makes a [`Dots`] owes.
 type RunDots<T, S> = unsafe fn(S, &Dots<'_, T>);
 
-fn select<T: Element, S: Simd<T>>(rows: usize, cols: usize) -> RunDots<T, S> {
+fn select<T: Element, S: Simd<T>>(rows: usize, cols: usize, fetches: bool) -> RunDots<T, S> {
     macro_rules! sizes {
         ($(($r:literal, $g:literal)),*) => {
             match (rows, cols) {
-                $(($r, $g) if const { $r * $g <= sums_at_once(S::REGISTERS) } => call::<T, S, $r, $g>,)*
+                // What most rows of a tall product are computed by.
+                (4, 4) if fetches && const { sums_at_once(S::REGISTERS) >= 16 } => call::<T, S, 4, 4, true>,
+                $(($r, $g) if const { $r * $g <= sums_at_once(S::REGISTERS) } => call::<T, S, $r, $g, false>,)*
                 _ => unreachable!("no code for {rows} rows and {cols} columns"),
             }
         };
@@ -224,8 +243,11 @@ const fn sums_at_once(registers: usize) -> usize {
 
 /// # Safety
 /// As [`RunDots`].
-unsafe fn call<T: Element, S: Simd<T>, const R: usize, const G: usize>(simd: S, dots: &Dots<'_, T>) {
-    simd.call(DotsOf::<T, R, G>(dots));
+unsafe fn call<T: Element, S: Simd<T>, const R: usize, const G: usize, const FETCHES: bool>(
+    simd: S,
+    dots: &Dots<'_, T>,
+) {
+    simd.call(DotsOf::<T, R, G, FETCHES>(dots));
 }
 
 /// A grid of blocks, each of R rows of A against G columns of B. Whoever makes one owes that they are readable over `depth` and that the
@@ -242,17 +264,19 @@ struct Dots<'a, T> {
     /// Of the first row and column; rows lie `stride` apart.
     results: *mut T,
     stride: isize,
+    /// Elements from rows of A to those that are asked for meanwhile.
+    ahead: isize,
 }
 
 /// [`Dots`] of one size.
-struct DotsOf<'a, T, const R: usize, const G: usize>(&'a Dots<'a, T>);
+struct DotsOf<'a, T, const R: usize, const G: usize, const FETCHES: bool>(&'a Dots<'a, T>);
 
-impl<T: Element, const R: usize, const G: usize> Kernel<T> for DotsOf<'_, T, R, G> {
+impl<T: Element, const R: usize, const G: usize, const FETCHES: bool> Kernel<T> for DotsOf<'_, T, R, G, FETCHES> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let Dots { p, at: (i, j), blocks: (down, across), depth, mut sums, results, stride } = *self.0;
+        let Dots { p, at: (i, j), blocks: (down, across), depth, mut sums, results, stride, ahead } = *self.0;
         let &Product { k, a, b, .. } = p;
         let whole = depth.len() / T::LANES * T::LANES;
         let rest = simd.first(depth.len() - whole);
@@ -273,6 +297,9 @@ impl<T: Element, const R: usize, const G: usize> Kernel<T> for DotsOf<'_, T, R, 
                         }
                     }
                     for k in (0..whole).step_by(T::LANES) {
+                        if FETCHES && q == 0 {
+                            rows.iter().for_each(|row| simd.prefetch(row.wrapping_offset(ahead).wrapping_add(k)));
+                        }
                         acc = add_products(simd, None, (&rows, &cols), k, acc);
                     }
                     if has_rest {

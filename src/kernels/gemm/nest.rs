@@ -201,22 +201,6 @@ unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, pla
 /// Most of L1.
 const ROWS_AT_HAND_BYTES: usize = 24 << 10;
 
-/// Steps of k from which hints pay: at 16 they cost 784×512 `f32` 30 %, at 64 up to 6 %, at 128 nothing.
-const FETCH_STEPS: usize = 128;
-/// Likewise for the lines of C where it is read: those that are only written nothing waits for (64³ 1.03 times as fast without on Emerald
-/// Rapids, 2048×2048×64 1.02).
-const FETCH_C_STEPS: usize = 48;
-
-impl Fetch {
-    pub(super) const NONE: Self = Self { operands: false, c: false };
-
-    /// A short chain ends before a line arrives, and rows that go through B once leave it to the hardware, which fetches
-    /// ahead better than any hint (20 to 50 % more GB/s).
-    fn of(k: usize, again: bool, reads_c: bool) -> Self {
-        Self { operands: k >= FETCH_STEPS && again, c: k >= FETCH_C_STEPS && reads_c }
-    }
-}
-
 /// One pass through LOOP 2 and LOOP 1: C[.., jc .. jc + n] gets A[.., pc .. pc + k] · B[pc .. pc + k, jc .. jc + n].
 struct Block<'a, T> {
     whole: &'a Product<T>,
@@ -376,7 +360,7 @@ impl<T: Element> Block<'_, T> {
             c: to.ptr,
             c_row: to.row,
             update: Update { alpha, beta: self.beta(), bias: bias(0), relu: self.is_last() && finish.is_relu() },
-            fetch: Fetch::of(k, self.whole.m > self.tile.rows, self.beta() != T::ZERO),
+            fetch: Fetch::of(self.whole, self.tile, (n, k), self.beta() != T::ZERO),
         };
         let mut j = panels * width;
         if panels > 0 {

@@ -4,7 +4,7 @@
 use super::Product;
 use super::blocking::{most_rows, small_vectors};
 use super::epilogue::Rest;
-use super::steps::{At, Steps, Way};
+use super::steps::{Ahead, At, Steps, Way};
 use super::tile::{self, Kind, LOW, MASKED, PLAIN, Update, fits, write};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd, Token};
@@ -96,7 +96,7 @@ unsafe fn rows<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIN
     (i, j): (usize, usize),
 ) {
     let at = At { a: p.a.at(i, 0), b: p.b.at(0, j), packed: ptr::null_mut() };
-    let way = Way { a_row: p.a.row, a_k: p.a.col, b_k: p.b.row, fetches: false, ahead: 0 };
+    let way = Way { a_row: p.a.row, a_k: p.a.col, b_k: p.b.row, fetches: Ahead::Nothing, ahead: 0 };
     let mut steps = Steps::<T, S, R, V, KIND>::new(simd, last, way, at);
     let update = Update { alpha: p.alpha, beta: p.beta, bias: p.finish.bias.at(i, j), relu: p.finish.is_relu() };
     // SAFETY: the caller's debt.

@@ -6,7 +6,7 @@
 //! the load. (Six instructions a step fewer than the compiler's own addresses: on Emerald Rapids beside a neighbour 1.04 to 1.1 times as
 //! fast, alone 1.00 to 1.02, small products, transposed A and `f64` up to 1.1.)
 
-use super::tile::{LOW, PACKING, PLAIN, load};
+use super::tile::{LOW, PACKING, PLAIN, STREAMING, load};
 use crate::element::Element;
 use crate::simd::Simd;
 use core::array;
@@ -28,15 +28,28 @@ const ALONG: u8 = 0;
 const ACROSS: u8 = 1;
 const ANYHOW: u8 = 2;
 
+/// What is asked for ahead, as a const generic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ahead {
+    Nothing,
+    /// The next rows of B, and a row of A.
+    Lines,
+    /// The next rows of A, all of them: B is little and A is read once.
+    Rows,
+}
+
+const NOTHING: u8 = Ahead::Nothing as u8;
+const LINES: u8 = Ahead::Lines as u8;
+const ROWS: u8 = Ahead::Rows as u8;
+
 /// Elements from one row and one step of k to the next, and what is asked for ahead.
 #[derive(Clone, Copy)]
 pub(super) struct Way {
     pub(super) a_row: isize,
     pub(super) a_k: isize,
     pub(super) b_k: isize,
-    /// Whether the next rows of B and A are asked for.
-    pub(super) fetches: bool,
-    /// Elements to the row of A that is asked for.
+    pub(super) fetches: Ahead,
+    /// Elements to the row of A that is asked for, or from each row to one.
     pub(super) ahead: isize,
 }
 
@@ -73,19 +86,21 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
     pub(super) unsafe fn add(&mut self, count: usize) {
         // SAFETY: the caller's debt.
         unsafe {
-            // Edges are few, and what goes past the caches is short: less code.
-            let fetches = (KIND == PLAIN || KIND == PACKING) && self.way.fetches;
-            let rest = match (fetches, self.way.a_k == 1, self.way.a_row == 1) {
+            // Edges are few, what goes past the caches is short, and tall products have high tiles: less code.
+            let lines = const { KIND == PLAIN || KIND == PACKING } && self.way.fetches == Ahead::Lines;
+            let rows = const { KIND != PACKING && KIND != STREAMING && R >= 6 } && self.way.fetches == Ahead::Rows;
+            let rest = match (self.way.a_k == 1, self.way.a_row == 1) {
                 _ if !S::PINS => count,
-                (false, true, _) => self.together::<ALONG, false>(count),
-                (true, true, _) => self.together::<ALONG, true>(count),
-                (false, false, true) => self.together::<ACROSS, false>(count),
-                (true, false, true) => self.together::<ACROSS, true>(count),
-                (_, false, false) => count,
+                (true, _) if lines => self.together::<ALONG, LINES>(count),
+                (true, _) if rows && count >= MOST_ROWS => self.together::<ALONG, ROWS>(count),
+                (true, _) => self.together::<ALONG, NOTHING>(count),
+                (false, true) if lines => self.together::<ACROSS, LINES>(count),
+                (false, true) => self.together::<ACROSS, NOTHING>(count),
+                (false, false) => count,
             };
             let mut a = [self.at.a];
             for _ in 0..rest {
-                self.step::<ANYHOW, false, 1>(&mut a, 0);
+                self.step::<ANYHOW, NOTHING, 1>(&mut a, 0);
             }
             self.at.a = a[0];
         }
@@ -96,27 +111,33 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
     /// # Safety
     /// As [`Steps::add`]; A lies as `LIES` says.
     #[inline(always)]
-    unsafe fn together<const LIES: u8, const FETCHES: bool>(&mut self, count: usize) -> usize {
+    unsafe fn together<const LIES: u8, const FETCHES: u8>(&mut self, count: usize) -> usize {
         const POINTERS: usize = MOST_ROWS.div_ceil(ROWS_OF_A_POINTER);
         let (simd, rows) = (self.simd, self.way.a_row.wrapping_mul(ROWS_OF_A_POINTER as isize));
         let mut a: [_; POINTERS] = array::from_fn(|g| {
             let g = if LIES == ALONG { g as isize } else { 0 };
             simd.pin_address(self.at.a.wrapping_offset(rows.wrapping_mul(g)))
         });
-        // SAFETY: the caller's debt.
-        unsafe {
-            for _ in 0..count / TOGETHER {
-                self.step::<LIES, FETCHES, POINTERS>(&mut a, 0);
-                self.step::<LIES, FETCHES, POINTERS>(&mut a, 1);
-                self.step::<LIES, FETCHES, POINTERS>(&mut a, 2);
-                self.step::<LIES, FETCHES, POINTERS>(&mut a, 3);
-                if LIES == ALONG {
-                    a = a.map(|a| simd.pin_address(a.wrapping_add(TOGETHER)));
-                }
+        // Each row of A is asked for in a step of its own.
+        let together = const { if FETCHES == ROWS { MOST_ROWS } else { TOGETHER } };
+        for _ in 0..count / together {
+            // No loop: the compiler would leave it one.
+            macro_rules! steps {
+                ($($u:literal)*) => {
+                    // SAFETY: the caller's debt.
+                    $(unsafe { self.step::<LIES, FETCHES, POINTERS>(&mut a, $u) };)*
+                };
+            }
+            steps!(0 1 2 3);
+            if FETCHES == ROWS {
+                steps!(4 5 6 7);
+            }
+            if LIES == ALONG {
+                a = a.map(|a| simd.pin_address(a.wrapping_add(together)));
             }
         }
         self.at.a = a[0];
-        count % TOGETHER
+        count % together
     }
 
     /// One step, `u` after that of the pointers to A if its elements follow each other along k.
@@ -124,18 +145,25 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
     /// # Safety
     /// As [`Steps::together`].
     #[inline(always)]
-    unsafe fn step<const LIES: u8, const FETCHES: bool, const POINTERS: usize>(
+    unsafe fn step<const LIES: u8, const FETCHES: u8, const POINTERS: usize>(
         &mut self,
         a: &mut [*const T; POINTERS],
         u: usize,
     ) {
         let (simd, Way { a_row, a_k, b_k, ahead, .. }) = (self.simd, self.way);
-        if FETCHES {
+        if FETCHES == LINES {
             let line = self.at.b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k));
             (0..V).for_each(|j| simd.prefetch(line.wrapping_add(j * T::LANES)));
-            if LIES == ACROSS || u == 0 {
-                simd.prefetch(a[0].wrapping_offset(ahead));
-            }
+        }
+        let row = a_row.wrapping_mul(size_of::<T>() as isize);
+        let along = |i: usize| {
+            a[i / ROWS_OF_A_POINTER].wrapping_byte_offset((i % ROWS_OF_A_POINTER) as isize * row).wrapping_add(u)
+        };
+        match (FETCHES, LIES) {
+            (ROWS, ALONG) if u < R => simd.prefetch(along(u).wrapping_offset(ahead)),
+            (LINES, ACROSS) => simd.prefetch(a[0].wrapping_offset(ahead)),
+            (LINES, ALONG) if u == 0 => simd.prefetch(a[0].wrapping_offset(ahead)),
+            _ => {}
         }
         // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
         unsafe {
@@ -147,10 +175,7 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
             }
             for i in 0..R {
                 let x = simd.splat(match LIES {
-                    ALONG => {
-                        let row = a_row.wrapping_mul(size_of::<T>() as isize);
-                        *a[i / ROWS_OF_A_POINTER].byte_offset((i % ROWS_OF_A_POINTER) as isize * row).add(u)
-                    }
+                    ALONG => *along(i),
                     ACROSS => *a[0].add(i),
                     _ => *a[0].offset(i as isize * a_row),
                 });
