@@ -1,7 +1,7 @@
 //! Dot products: rows of A against columns of B that are both contiguous along k (X·Wᵀ, A·x), or few columns of B, copied so.
 //!
 //! ```text
-//! for each COLUMNS columns of B, and as many rows as RESULTS holds:
+//! for each COLUMNS columns of B, and as many rows as RESULTS or half of L1 holds:
 //!   for each block of k:                   only where it is long, so that a few columns of B stay in L1
 //!     for each G columns:
 //!       for each R rows:                   R × G sums, all in registers
@@ -60,11 +60,12 @@ fn columns<T>(p: &Product<T>, j: usize) -> usize {
     if p.m <= 4 { 4 * COLUMNS } else { COLUMNS }.min(p.n - j)
 }
 
-/// Rows that stay in L1 while all columns of a block go over them: all, if that is what they do, else half of it.
+/// Rows that stay in L1 while all columns of a block go over them: all, if they do or there is one column, else half of it.
 fn rows_at_hand<T>(p: &Product<T>) -> usize {
     const L1_BYTES: usize = 32 << 10;
     let row = p.k * size_of::<T>();
-    if p.m * row <= L1_BYTES { p.m.max(1) } else { (L1_BYTES / 2 / row / 8).max(1) * 8 }
+    let is_all = p.n == 1 || p.m.saturating_mul(row) <= L1_BYTES;
+    if is_all { p.m.max(1) } else { (L1_BYTES / 2 / row / 8).max(1) * 8 }
 }
 
 /// Bytes of A from which the rows of the next block are asked for ahead, while the columns go over those of this one: more than L2 holds.
