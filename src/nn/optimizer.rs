@@ -119,6 +119,11 @@ impl<T: Element> Optimizer<T> {
         }
     }
 
+    /// Whether the constants of the rule are in their ranges.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        State::<T>::new(self.rule, 0).check()
+    }
+
     /// The rule and its constants.
     pub fn rule(&self) -> Rule {
         self.rule
@@ -238,6 +243,19 @@ impl<T: Element> State<T> {
                 (state.epsilon, state.epsilon_place) = (epsilon, epsilon_place);
                 State::Adam(state)
             }
+        }
+    }
+
+    /// Whether the constants are in their ranges.
+    fn check(&self) -> Result<(), Error> {
+        fn of<T: Element>(state: &impl OptimizerState<T>) -> Result<(), Error> {
+            state.check()
+        }
+        match self {
+            State::Sgd(state) => of::<T>(state),
+            State::Momentum(state) => of(state),
+            State::RmsProp(state) => of(state),
+            State::Adam(state) => of(state),
         }
     }
 

@@ -3,7 +3,6 @@
 use super::optimizer::Optimizer;
 use super::text::{Number, fields, read};
 use crate::error::Error;
-use crate::exec::Exec;
 use crate::optim::{EpsilonPlace, MomentumForm};
 use core::fmt;
 use core::str::FromStr;
@@ -27,16 +26,16 @@ const EXPECTED: &str = "sgd, momentum[:beta=0.9][:form=average|classic|nesterov]
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
-    /// [`Exec::sgd`]: w ← w − α·dw.
+    /// [`Exec::sgd`](crate::Exec::sgd): w ← w − α·dw.
     Sgd,
-    /// [`Exec::momentum`]: v ← β·v + (1 − β)·dw, w ← w − α·v, or what `form` says.
+    /// [`Exec::momentum`](crate::Exec::momentum): v ← β·v + (1 − β)·dw, w ← w − α·v, or what `form` says.
     Momentum {
         /// β, the weight of the past, in [0, 1).
         beta: f64,
         /// What v is.
         form: MomentumForm,
     },
-    /// [`Exec::rmsprop`]: s ← β·s + (1 − β)·dw², w ← w − α·dw/(√s + ε).
+    /// [`Exec::rmsprop`](crate::Exec::rmsprop): s ← β·s + (1 − β)·dw², w ← w − α·dw/(√s + ε).
     RmsProp {
         /// β, the weight of the past, in [0, 1).
         beta: f64,
@@ -45,7 +44,7 @@ pub enum Rule {
         /// Where ε is added; [`EpsilonPlace::Inside`] is the course notes'.
         epsilon_place: EpsilonPlace,
     },
-    /// [`Exec::adam`]: both averages, with bias correction.
+    /// [`Exec::adam`](crate::Exec::adam): both averages, with bias correction.
     Adam {
         /// β₁, the weight of the past in the first moment, in [0, 1).
         beta1: f64,
@@ -106,8 +105,7 @@ impl Rule {
     /// # Errors
     /// [`Error::OutOfRange`] for β outside [0, 1), or ε that is not above 0 and finite.
     pub fn check(self) -> Result<(), Error> {
-        // A step of no parameters checks, and does nothing.
-        Optimizer::<f64>::new(self, 0.0).step(&Exec::sequential(), &mut [], &[])
+        Optimizer::<f64>::new(self, 0.0).check()
     }
 
     /// Names of the moments that the rule keeps.

@@ -1,12 +1,12 @@
-//! Kernels that many tests, examples and benches use, compiled once: those of the trainer for `f32` (the library itself has them for
-//! `f64`, by its gradient checks) and products of both types.
+//! Kernels that many tests, examples and benches use, compiled once: those of the trainer for `f32`, those of gradient checks for
+//! `f64`, and products of both types.
 //!
 //! A program takes the instances of generic functions from the crates below it where both are built at `opt-level = 1`, as the profile
 //! `dev` is (`-Z share-generics`, rustc's default there), and compiles only what it does not find: an example a tenth of what it did.
 //! Programs name this crate to be linked with it; nobody calls what is in it. Release builds share nothing, so it is empty there.
 #![cfg(debug_assertions)]
 
-use roofline::nn::{Dataset, MiniBatches, Mlp, Optimizer};
+use roofline::nn::{Dataset, GradientReport, MiniBatches, Mlp, Optimizer, gradient_check};
 use roofline::{Element, Epilogue, Error, Exec, MatMut, MatRef, PackedB};
 
 /// The trainer.
@@ -23,6 +23,14 @@ pub fn training(net: &mut Mlp<f32>, optimizer: &mut Optimizer<f32>, data: &Datas
         loss += net.loss(batch.x, batch.y)?;
     }
     Ok(loss)
+}
+
+/// Gradient checks.
+///
+/// # Errors
+/// Of the calls.
+pub fn checks(net: &mut Mlp<f64>, x: MatRef<'_, f64>, labels: &[usize]) -> Result<GradientReport, Error> {
+    gradient_check(&mut net.objective(x, labels))
 }
 
 /// Products of `f32`.
