@@ -132,7 +132,7 @@ macro_rules! simd {
             #[inline(always)]
             fn pin_address(self, mut p: *const $t) -> *const $t {
                 // SAFETY: no instruction.
-                unsafe { core::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags)) };
+                unsafe { core::arch::asm!("/* {0} */", inout(reg) p, options(pure, readonly, nostack, preserves_flags)) };
                 p
             }
             #[inline(always)]

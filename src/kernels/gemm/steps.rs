@@ -121,16 +121,23 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
         // Each row of A is asked for in a step of its own.
         let together = const { if FETCHES == ROWS { MOST_ROWS } else { TOGETHER } };
         for _ in 0..count / together {
-            // No loop: the compiler would leave it one.
             macro_rules! steps {
-                ($($u:literal)*) => {
+                ($($u:expr),*) => {
                     // SAFETY: the caller's debt.
                     $(unsafe { self.step::<LIES, FETCHES, POINTERS>(&mut a, $u) };)*
                 };
             }
-            steps!(0 1 2 3);
-            if FETCHES == ROWS {
-                steps!(4 5 6 7);
+            if cfg!(debug_assertions) {
+                // Slow in any case, and a quarter of the code.
+                for u in 0..together {
+                    steps!(u);
+                }
+            } else {
+                // Not a loop, which the compiler would leave one.
+                steps!(0, 1, 2, 3);
+                if FETCHES == ROWS {
+                    steps!(4, 5, 6, 7);
+                }
             }
             if LIES == ALONG {
                 a = a.map(|a| simd.pin_address(a.wrapping_add(together)));
