@@ -87,8 +87,8 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
         // SAFETY: the caller's debt.
         unsafe {
             // Edges are few, what goes past the caches is short, and tall products have high tiles: less code.
-            let lines = const { KIND == PLAIN || KIND == PACKING } && self.way.fetches == Ahead::Lines;
             let rows = const { KIND != PACKING && KIND != STREAMING && R >= 6 } && self.way.fetches == Ahead::Rows;
+            let lines = const { KIND == PLAIN || KIND == PACKING } && !rows && self.way.fetches != Ahead::Nothing;
             let rest = match (self.way.a_k == 1, self.way.a_row == 1) {
                 _ if !S::PINS => count,
                 (true, _) if lines => self.together::<ALONG, LINES>(count),
