@@ -108,8 +108,9 @@ fn what_no_cache_holds_is_streamed() {
     let plan = |m, n, k| GemmPlan::new(&mut product(m, n, k, PLAIN), AVX512);
     let blocks = |plan: GemmPlan| (plan.packing, plan.kc, plan.nc);
     // Whole rows of B in one block: 33 panels of 4 vectors.
-    assert_eq!(blocks(plan(32, 2064, 2048)), (Packing::InPlace, STREAM_STEPS, 33 * 64));
-    assert_eq!([plan(32, 2048, 2047), plan(33, 2048, 2048)].map(|plan| plan.kc), [512; 2]);
+    assert_eq!(blocks(plan(16, 2064, 2048)), (Packing::InPlace, 8, 33 * 64));
+    assert_eq!([17, 31].map(|m| blocks(plan(m, 2064, 2048))), [(Packing::InPlace, 16, 33 * 64); 2]);
+    assert_eq!([plan(31, 2048, 2047), plan(32, 2048, 2048)].map(|plan| plan.kc), [512; 2]);
     let shapes = [(2048, 2048, 32), (2048, 2048, 4), (2048, 2048, 33), (2047, 2048, 32)];
     assert_eq!(shapes.map(|(m, n, k)| plan(m, n, k).streams_c), [true, true, false, false]);
     assert_eq!([(4095, 2048, 1), (4096, 2048, 1)].map(|(m, n, k)| plan(m, n, k).streams_c), [false, true]);
