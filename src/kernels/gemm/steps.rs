@@ -9,7 +9,6 @@
 use super::tile::{LOW, PACKING, PLAIN, STREAMING, load};
 use crate::element::Element;
 use crate::simd::Simd;
-use core::array;
 
 /// Steps that are done together, where sums can be pinned. Against one at a time, interleaved on Emerald Rapids while a neighbour shared the
 /// core: AVX2 1.0 to 1.2 times as fast, AVX-512 1.0 to 1.1. Sums that are not pinned fall behind, and spill.
@@ -114,10 +113,12 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
     unsafe fn together<const LIES: u8, const FETCHES: u8>(&mut self, count: usize) -> usize {
         const POINTERS: usize = MOST_ROWS.div_ceil(ROWS_OF_A_POINTER);
         let (simd, rows) = (self.simd, self.way.a_row.wrapping_mul(ROWS_OF_A_POINTER as isize));
-        let mut a: [_; POINTERS] = array::from_fn(|g| {
-            let g = if LIES == ALONG { g as isize } else { 0 };
-            simd.pin_address(self.at.a.wrapping_offset(rows.wrapping_mul(g)))
-        });
+        let mut a = [self.at.a; POINTERS];
+        for g in 1..POINTERS {
+            if LIES == ALONG {
+                a[g] = simd.pin_address(a[g - 1].wrapping_offset(rows));
+            }
+        }
         // Each row of A is asked for in a step of its own.
         let together = const { if FETCHES == ROWS { MOST_ROWS } else { TOGETHER } };
         for _ in 0..count / together {
@@ -140,7 +141,9 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
                 }
             }
             if LIES == ALONG {
-                a = a.map(|a| simd.pin_address(a.wrapping_add(together)));
+                for g in 0..POINTERS {
+                    a[g] = simd.pin_address(a[g].wrapping_add(together));
+                }
             }
         }
         self.at.a = a[0];
@@ -157,34 +160,40 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
         a: &mut [*const T; POINTERS],
         u: usize,
     ) {
+        // Loops, not closures given to others, and no operation that debug builds check: what is not inlined here is not code of the
+        // instruction set, and all that is here is compiled for every tile.
         let (simd, Way { a_row, a_k, b_k, ahead, .. }) = (self.simd, self.way);
         if FETCHES == LINES {
             let line = self.at.b.wrapping_offset(FETCH_ROWS.wrapping_mul(b_k));
-            (0..V).for_each(|j| simd.prefetch(line.wrapping_add(j * T::LANES)));
+            for j in 0..V {
+                simd.prefetch(line.wrapping_add(j * T::LANES));
+            }
         }
-        let row = a_row.wrapping_mul(size_of::<T>() as isize);
-        let along = |i: usize| {
-            a[i / ROWS_OF_A_POINTER].wrapping_byte_offset((i % ROWS_OF_A_POINTER) as isize * row).wrapping_add(u)
-        };
-        match (FETCHES, LIES) {
-            (ROWS, ALONG) if u < R => simd.prefetch(along(u).wrapping_offset(ahead)),
-            (LINES, ACROSS) => simd.prefetch(a[0].wrapping_offset(ahead)),
-            (LINES, ALONG) if u == 0 => simd.prefetch(a[0].wrapping_offset(ahead)),
-            _ => {}
+        // Bytes from one row of A to the next.
+        let row = a_row.wrapping_mul(const { size_of::<T>() as isize });
+        if LIES == ALONG && FETCHES == ROWS && u < R {
+            simd.prefetch(nth_row(a, u, row).wrapping_add(u).wrapping_offset(ahead));
         }
-        // SAFETY: the caller's debt. The pointers step past the end only by `wrapping_offset`.
+        if FETCHES == LINES && (LIES == ACROSS || u == 0) {
+            simd.prefetch(a[0].wrapping_offset(ahead));
+        }
+        // SAFETY: the caller's debt. The pointers step past the end only by wrapping.
         unsafe {
-            let b: [_; V] =
-                array::from_fn(|j| load::<T, S, KIND>(simd, j == V - 1, self.last, self.at.b.add(j * T::LANES)));
+            let mut b = [simd.splat(T::ZERO); V];
+            for j in 0..V {
+                b[j] = load::<T, S, KIND>(simd, j == V - 1, self.last, self.at.b.wrapping_add(j * T::LANES));
+            }
             if KIND == PACKING {
-                (0..V).for_each(|j| simd.store(self.at.packed.add(j * T::LANES), b[j]));
-                self.at.packed = self.at.packed.add(V * T::LANES);
+                for j in 0..V {
+                    simd.store(self.at.packed.wrapping_add(j * T::LANES), b[j]);
+                }
+                self.at.packed = self.at.packed.wrapping_add(V * T::LANES);
             }
             for i in 0..R {
-                let x = simd.splat(match LIES {
-                    ALONG => *along(i),
-                    ACROSS => *a[0].add(i),
-                    _ => *a[0].offset(i as isize * a_row),
+                let x = simd.splat(*match LIES {
+                    ALONG => nth_row(a, i, row).wrapping_add(u),
+                    ACROSS => a[0].wrapping_add(i),
+                    _ => a[0].wrapping_offset((i as isize).wrapping_mul(a_row)),
                 });
                 for j in 0..V {
                     let (low, sum) = (KIND == LOW && j == V - 1, &mut self.acc[i][j]);
@@ -193,11 +202,19 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
             }
         }
         if LIES != ANYHOW {
-            self.acc.as_flattened_mut().iter_mut().for_each(|sum| *sum = simd.pin(*sum));
+            for sum in self.acc.as_flattened_mut() {
+                *sum = simd.pin(*sum);
+            }
         }
         self.at.b = simd.pin_address(self.at.b.wrapping_offset(b_k));
         if LIES != ALONG {
             a[0] = simd.pin_address(a[0].wrapping_offset(a_k));
         }
     }
+}
+
+/// Row i of A, whose rows lie `row` bytes apart, by the pointer that it shares.
+#[inline(always)]
+fn nth_row<T, const POINTERS: usize>(a: &[*const T; POINTERS], i: usize, row: isize) -> *const T {
+    a[i / ROWS_OF_A_POINTER].wrapping_byte_offset(row.wrapping_mul((i % ROWS_OF_A_POINTER) as isize))
 }
