@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::activation::Activation;
 use crate::kernels::gemm::{
-    Bias, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product, Straight, is_few_dots, is_small,
+    Bias, Dots, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product, is_few_dots, is_small,
     multiply_small,
 };
 use crate::matrix::{Layout, MatMut, MatRef};
@@ -243,7 +243,7 @@ impl Exec {
         let reads_weights = self.is_chained() && product.k > STEPS_BY_ROWS;
         let parts = self.parts(if reads_weights { product.work() / 2 } else { product.effort() }, QUANTUM);
         if parts == 1 && is_few_dots(product) {
-            T::dispatch(self.token(), Straight(product));
+            T::dispatch(self.token(), Dots::all(product));
             return Ok(());
         }
         let mut plan = plan(product);

@@ -28,7 +28,7 @@ impl Tile {
 /// What computes the elements of C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GemmPath {
-    /// Register tiles: one FMA chain per element and block of k.
+    /// Register tiles: one FMA chain per element and block of k, or four where one or two vectors are all of C and k is short.
     Tiles,
     /// Dot products of rows of A and columns of B that are contiguous along k.
     Dots,
@@ -355,7 +355,7 @@ const STREAM_BYTES: usize = 16 << 20;
 /// begin while this one ends, and 4×4 the best shape of eleven (against 6×4: 1.1 to 1.5 times, against 8×2: 1.0 to 1.1).
 const SHORT_CHAIN: usize = 16;
 /// Registers up to which half of the accumulators is too few all the same: 2×2 on AVX2.
-const NARROW_REGISTERS: usize = 8;
+pub(super) const NARROW_REGISTERS: usize = 8;
 /// Rows of the widest tiles: with 8, rows that lie a multiple of 4 KiB apart would fill all ways of their set in L1.
 const WIDE_TILE_ROWS: usize = 6;
 
@@ -379,7 +379,7 @@ impl<T: Element> Product<T> {
 
     /// Few long rows, and columns, that both lie along k.
     pub(super) fn lie_along_k(&self) -> bool {
-        self.k >= SMALL_DEPTH && self.m <= 4 && self.c.col == 1 && self.a.col == 1 && self.b.row == 1
+        self.k >= DOT_DEPTH && self.m <= 4 && self.c.col == 1 && self.a.col == 1 && self.b.row == 1
     }
 
     /// A rough count of cycles, on the path that takes fewer.
@@ -432,6 +432,8 @@ fn real(len: usize) -> f64 {
 
 /// Steps of k up to which the choice of path is not worth its time (20 ns).
 const SMALL_DEPTH: usize = 64;
+/// Steps of k from which few rows are dot products whatever else they are: no model that counts cycles says otherwise.
+const DOT_DEPTH: usize = 32;
 
 /// Multiply–adds, those of idle lanes too, up to which no other choice gains as much as choosing takes.
 const TINY_WORK: usize = 4096;

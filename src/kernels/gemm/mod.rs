@@ -20,7 +20,8 @@
 //!
 //! **Same bits.** In the tile, each element of C is one FMA chain per block of KC steps, in the order of k, starting from 0; then
 //! c ← fma(α, chain, β·c), with β = 1 from the second block on. Nothing else (tile, packing, threads, instruction set)
-//! touches that order, and KC depends on the element type, shape and strides alone. So all of it gives the same bits.
+//! touches that order, and KC depends on the element type, shape and strides alone. So all of it gives the same bits. One or two
+//! vectors of C, of a small product, are the sum of four chains each (small.rs).
 
 mod blocking;
 mod dot;
@@ -34,7 +35,7 @@ mod tile;
 
 pub use blocking::{GemmPath, GemmPlan, Packing, Tile};
 pub(crate) use blocking::{is_small, panel_vectors};
-pub(crate) use dot::{Straight, is_few_dots};
+pub(crate) use dot::{Dots, is_few_dots};
 pub(crate) use nest::Nest;
 pub(crate) use pack::Ahead;
 pub(crate) use small::multiply_small;

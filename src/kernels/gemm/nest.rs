@@ -95,8 +95,10 @@ unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &
         let mut j = 0;
         while j < n {
             let left = n - j;
-            let vectors = if left >= width { plan.tile.vectors } else { tile::widest(left.div_ceil(T::LANES)) };
-            strip.panels = if left >= 2 * width { left / width } else { 1 };
+            let panels = tile::whole_panels::<T>(plan.tile.vectors, left);
+            let next = || tile::next_width(plan.tile.vectors, left.div_ceil(T::LANES));
+            let vectors = if panels > 0 { plan.tile.vectors } else { next() };
+            strip.panels = panels.max(1);
             strip.cols = min(vectors * T::LANES, left);
             strip.b.ptr = b.ptr.wrapping_add(j);
             strip.c = c.at(i, j);
@@ -348,12 +350,15 @@ impl<T: Element> Block<'_, T> {
         let tile = Tile { rows: min(self.tile.rows, rows), ..self.tile };
         let bias = |j| if self.is_last() { finish.bias.at(i, self.jc + j) } else { Bias::None };
         let space_b = self.space_b.filter(|_| i == 0);
-        let panels = if n < width { 0 } else { n / width };
+        let b = if i == 0 { self.first } else { self.rest };
+        // Columns are cut anywhere where they lie in B, and between panels where those are copies.
+        let is_copy = space_b.is_some() || b.panel != width as isize;
+        let panels = if is_copy { n / width } else { tile::whole_panels::<T>(tile.vectors, n) };
         let mut strip = Strip {
             k,
             a,
             rows,
-            b: if i == 0 { self.first } else { self.rest },
+            b,
             packed: space_b.unwrap_or(core::ptr::null_mut()),
             panels,
             cols: width,
@@ -381,7 +386,7 @@ impl<T: Element> Block<'_, T> {
         }
         strip.panels = 1;
         while j < n {
-            let vectors = tile::widest(min(tile.vectors, (n - j).div_ceil(T::LANES)));
+            let vectors = tile::next_width(tile.vectors, (n - j).div_ceil(T::LANES));
             strip.cols = min(vectors * T::LANES, n - j);
             strip.c = to.ptr.wrapping_add(j);
             strip.update.bias = bias(j);

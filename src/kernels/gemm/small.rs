@@ -2,10 +2,10 @@
 //! choices, loops and hints that large products need.
 
 use super::Product;
-use super::blocking::{most_rows, small_vectors};
+use super::blocking::{NARROW_REGISTERS, most_rows, small_vectors};
 use super::epilogue::Rest;
 use super::steps::{Ahead, At, Steps, Way};
-use super::tile::{self, Kind, LOW, MASKED, PLAIN, Update, fits, write};
+use super::tile::{self, Kind, LOW, Last, MASKED, PLAIN, SHIFTED, Update, fits, load, write};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd, Token};
 use core::ptr;
@@ -15,6 +15,9 @@ use core::ptr;
 /// # Safety
 /// What whoever makes a `Nest` owes.
 pub(crate) unsafe fn multiply_small<T: Element>(token: Token, p: &Product<T>) {
+    if is_latent(p) {
+        return multiply_latent(token, p);
+    }
     let vectors = small_vectors(p, T::registers(token));
     let mut from = 0;
     while from < p.n {
@@ -31,11 +34,96 @@ pub(crate) unsafe fn multiply_small<T: Element>(token: Token, p: &Product<T>) {
         }
         widths!(
             1: Plain PLAIN, Masked MASKED, Low LOW;
-            2: Plain PLAIN, Masked MASKED, Low LOW;
-            3: Plain PLAIN, Masked MASKED, Low LOW;
-            4: Plain PLAIN, Masked MASKED;
+            2: Plain PLAIN, Shifted SHIFTED, Low LOW;
+            3: Plain PLAIN, Shifted SHIFTED, Low LOW;
+            4: Plain PLAIN, Shifted SHIFTED;
         );
         from += cols;
+    }
+}
+
+/// Sums of a small product of one or two vectors of C: one FMA chain each would wait for itself.
+const CHAINS: usize = 4;
+/// Steps of k from which more chains gain more than their sum takes.
+const CHAIN_STEPS: usize = 16;
+
+/// Whether a small product has so few vectors of C that the latency of their FMAs is its time.
+fn is_latent<T: Element>(p: &Product<T>) -> bool {
+    p.m * p.n.div_ceil(T::LANES) <= 2 && p.k >= CHAIN_STEPS
+}
+
+/// Computes a product that [`is_latent`].
+fn multiply_latent<T: Element>(token: Token, p: &Product<T>) {
+    // All of C at once, or where registers are few, a vector.
+    let is_narrow = T::registers(token) <= NARROW_REGISTERS;
+    let (high, wide) = if is_narrow { (1, T::LANES) } else { (p.m, p.n) };
+    for i in (0..p.m).step_by(high) {
+        for j in (0..p.n).step_by(wide) {
+            let cols = wide.min(p.n - j);
+            let (vectors, is_whole) = (cols.div_ceil(T::LANES), cols.is_multiple_of(T::LANES));
+            macro_rules! sizes {
+                ($($r:literal $v:literal $edge:ident),*) => {
+                    match (high, vectors, is_whole) {
+                        $(
+                            ($r, $v, true) => T::dispatch(token, Latent::<T, $r, $v, PLAIN> { p, at: (i, j), cols }),
+                            ($r, $v, false) => T::dispatch(token, Latent::<T, $r, $v, $edge> { p, at: (i, j), cols }),
+                        )*
+                        _ => unreachable!("no code for {high} rows and {vectors} vectors"),
+                    }
+                };
+            }
+            sizes!(1 1 MASKED, 1 2 SHIFTED, 2 1 MASKED);
+        }
+    }
+}
+
+/// R rows and V vectors of C, each the sum of [`CHAINS`]; only [`multiply_latent`] makes one.
+struct Latent<'a, T, const R: usize, const V: usize, const KIND: u8> {
+    p: &'a Product<T>,
+    at: (usize, usize),
+    cols: usize,
+}
+
+impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for Latent<'_, T, R, V, KIND> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, simd: S) {
+        let Self { p, at: (i, j), cols } = self;
+        let last = Last::new(simd, V, cols);
+        let update = Update { alpha: p.alpha, beta: p.beta, bias: p.finish.bias.at(i, j), relu: p.finish.is_relu() };
+        // acc[q]: steps q, q + 4, q + 8 …
+        let mut acc = [[[simd.splat(T::ZERO); V]; R]; CHAINS];
+        let mut k = 0;
+        // SAFETY: whoever made the product owes that its elements are readable, and those of C writable.
+        unsafe {
+            while k < p.k {
+                // Whole rounds without a branch.
+                let count = CHAINS.min(p.k - k);
+                for q in 0..CHAINS {
+                    if count == CHAINS || q < count {
+                        for v in 0..V {
+                            let b = load::<T, S, V, KIND>(simd, p.b.at(k + q, j), v, last);
+                            for r in 0..R {
+                                acc[q][r][v] = simd.fma(simd.splat(*p.a.at(i + r, k + q)), b, acc[q][r][v]);
+                            }
+                        }
+                    }
+                }
+                k += CHAINS;
+            }
+            for r in 0..R {
+                for v in 0..V {
+                    let (even, odd) = (simd.add(acc[0][r][v], acc[2][r][v]), simd.add(acc[1][r][v], acc[3][r][v]));
+                    acc[0][r][v] = simd.add(even, odd);
+                }
+            }
+            write::<T, S, R, V, KIND>(simd, last, (p.c.at(i, j), p.c.row), update, acc[0]);
+        }
+        if Rest::is_needed(&p.finish) {
+            let (finish, ptr) = (p.finish.at(i, j), p.c.at(i, j));
+            simd.call(Rest { finish, c: super::Output { ptr, ..p.c }, rows: R, cols });
+        }
     }
 }
 
@@ -52,7 +140,7 @@ impl<T: Element, const V: usize, const KIND: u8> Kernel<T> for Columns<'_, T, V,
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         let Self { p, from, cols } = self;
-        let last = simd.first(cols - (V - 1) * T::LANES);
+        let last = Last::new(simd, V, cols);
         let mut i = 0;
         macro_rules! heights {
             ($($r:literal)*) => {
@@ -91,7 +179,7 @@ fn next_rows(left: usize, most: usize) -> usize {
 #[inline(always)]
 unsafe fn rows<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(
     simd: S,
-    last: S::M,
+    last: Last<S::M>,
     p: &Product<T>,
     (i, j): (usize, usize),
 ) {

@@ -6,7 +6,7 @@
 //! the load. (Six instructions a step fewer than the compiler's own addresses: on Emerald Rapids beside a neighbour 1.04 to 1.1 times as
 //! fast, alone 1.00 to 1.02, small products, transposed A and `f64` up to 1.1.)
 
-use super::tile::{LOW, PACKING, PLAIN, STREAMING, load};
+use super::tile::{LOW, Last, PACKING, PLAIN, STREAMING, load};
 use crate::element::Element;
 use crate::simd::Simd;
 
@@ -17,8 +17,8 @@ pub(super) const TOGETHER: usize = 4;
 /// Rows of B between the one in use and the one that is fetched.
 const FETCH_ROWS: isize = 8;
 
-/// Rows of A that share a pointer: x86 multiplies a stride by 1, 2, 4 or 8.
-const ROWS_OF_A_POINTER: usize = 3;
+/// Rows or columns that share a pointer: x86 multiplies a stride by 1, 2, 4 or 8.
+pub(super) const LINES_OF_A_POINTER: usize = 3;
 const MOST_ROWS: usize = 8;
 
 /// How rows of A lie, as a const generic, for steps that are done together: their elements follow each other along k, or across
@@ -64,8 +64,7 @@ pub(super) struct At<T> {
 /// A tile on its way: acc[i][j] = Σ a[i]·b[j], one FMA chain per element, in the order of k.
 pub(super) struct Steps<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> {
     pub(super) simd: S,
-    /// The lanes of the last vector that exist.
-    pub(super) last: S::M,
+    pub(super) last: Last<S::M>,
     pub(super) way: Way,
     pub(super) at: At<T>,
     pub(super) acc: [[S::V; V]; R],
@@ -73,7 +72,7 @@ pub(super) struct Steps<T: Element, S: Simd<T>, const R: usize, const V: usize, 
 
 impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Steps<T, S, R, V, KIND> {
     #[inline(always)]
-    pub(super) fn new(simd: S, last: S::M, way: Way, at: At<T>) -> Self {
+    pub(super) fn new(simd: S, last: Last<S::M>, way: Way, at: At<T>) -> Self {
         Self { simd, last, way, at, acc: [[simd.splat(T::ZERO); V]; R] }
     }
 
@@ -111,8 +110,8 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
     /// As [`Steps::add`]; A lies as `LIES` says.
     #[inline(always)]
     unsafe fn together<const LIES: u8, const FETCHES: u8>(&mut self, count: usize) -> usize {
-        const POINTERS: usize = MOST_ROWS.div_ceil(ROWS_OF_A_POINTER);
-        let (simd, rows) = (self.simd, self.way.a_row.wrapping_mul(ROWS_OF_A_POINTER as isize));
+        const POINTERS: usize = MOST_ROWS.div_ceil(LINES_OF_A_POINTER);
+        let (simd, rows) = (self.simd, self.way.a_row.wrapping_mul(LINES_OF_A_POINTER as isize));
         let mut a = [self.at.a; POINTERS];
         for g in 1..POINTERS {
             if LIES == ALONG {
@@ -170,9 +169,9 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
             }
         }
         // Bytes from one row of A to the next.
-        let row = a_row.wrapping_mul(const { size_of::<T>() as isize });
+        let row = bytes::<T>(a_row);
         if LIES == ALONG && FETCHES == ROWS && u < R {
-            simd.prefetch(nth_row(a, u, row).wrapping_add(u).wrapping_offset(ahead));
+            simd.prefetch(nth_line(a, u, row).wrapping_add(u).wrapping_offset(ahead));
         }
         if FETCHES == LINES && (LIES == ACROSS || u == 0) {
             simd.prefetch(a[0].wrapping_offset(ahead));
@@ -181,7 +180,7 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
         unsafe {
             let mut b = [simd.splat(T::ZERO); V];
             for j in 0..V {
-                b[j] = load::<T, S, KIND>(simd, j == V - 1, self.last, self.at.b.wrapping_add(j * T::LANES));
+                b[j] = load::<T, S, V, KIND>(simd, self.at.b, j, self.last);
             }
             if KIND == PACKING {
                 for j in 0..V {
@@ -191,7 +190,7 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
             }
             for i in 0..R {
                 let x = simd.splat(*match LIES {
-                    ALONG => nth_row(a, i, row).wrapping_add(u),
+                    ALONG => nth_line(a, i, row).wrapping_add(u),
                     ACROSS => a[0].wrapping_add(i),
                     _ => a[0].wrapping_offset((i as isize).wrapping_mul(a_row)),
                 });
@@ -213,8 +212,14 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
     }
 }
 
-/// Row i of A, whose rows lie `row` bytes apart, by the pointer that it shares.
+/// Row (or column) i of those that lie `stride` bytes apart, by the pointer that it shares.
 #[inline(always)]
-fn nth_row<T, const POINTERS: usize>(a: &[*const T; POINTERS], i: usize, row: isize) -> *const T {
-    a[i / ROWS_OF_A_POINTER].wrapping_byte_offset(row.wrapping_mul((i % ROWS_OF_A_POINTER) as isize))
+pub(super) fn nth_line<T, const POINTERS: usize>(at: &[*const T; POINTERS], i: usize, stride: isize) -> *const T {
+    at[i / LINES_OF_A_POINTER].wrapping_byte_offset(stride.wrapping_mul((i % LINES_OF_A_POINTER) as isize))
+}
+
+/// A stride in bytes.
+#[inline(always)]
+pub(super) fn bytes<T>(stride: isize) -> isize {
+    stride.wrapping_mul(const { size_of::<T>() as isize })
 }

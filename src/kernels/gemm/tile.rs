@@ -11,7 +11,8 @@
 //! ```
 //!
 //! One source for every instruction set, both element types and every size of tile: `R` and `V` are const generics, so
-//! that a tile of 3 rows by 2 vectors is code for just that. A column edge is a mask on the last vector.
+//! that a tile of 3 rows by 2 vectors is code for just that. At a column edge the last vector ends with the columns and computes some of
+//! the one before once more, or if it is the only one, is masked.
 
 use super::steps::{Ahead, At, Steps, TOGETHER, Way};
 use super::{Bias, Operand, Product, Tile};
@@ -106,6 +107,23 @@ pub(super) fn widest(vectors: usize) -> usize {
     WIDEST_OF[vectors.min(WIDEST)].into()
 }
 
+/// Panels of `vectors` vectors that `n` columns have; one less where a single vector would remain, for [`next_width`] to share out.
+pub(super) fn whole_panels<T: Element>(vectors: usize, n: usize) -> usize {
+    let width = vectors * T::LANES;
+    if n < width {
+        return 0;
+    }
+    let (panels, left) = (n / width, n % width);
+    if vectors > 2 && left > 0 && left <= T::LANES { panels - 1 } else { panels }
+}
+
+/// Vectors of the next tile, at most `most`, where `left` are left: not so many that a single one remains, whose few chains would wait for
+/// themselves.
+pub(super) fn next_width(most: usize, left: usize) -> usize {
+    let wide = widest(most.min(left));
+    if wide > 2 && left - wide == 1 { widest(wide - 1) } else { wide }
+}
+
 /// Whether a tile fits a register file of `registers` vectors: its accumulators, one row of B (which a tile of one row
 /// uses once, straight from memory) and a broadcast.
 pub(super) const fn fits(registers: usize, rows: usize, vectors: usize) -> bool {
@@ -124,8 +142,10 @@ pub(super) type Run<T, S> = unsafe fn(S, &Strip<T>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
-    /// The last vector is partial.
+    /// The only vector is partial.
     Masked,
+    /// The last vector begins before the one before it ends: no mask, which would take an instruction a step (an FMA's on Emerald Rapids).
+    Shifted,
     /// The last vector is half or less, and half of the work.
     Low,
     /// Each row of B is stored to the packed panel when it has been loaded.
@@ -137,6 +157,7 @@ pub(super) enum Kind {
 /// [`Kind`] as a const generic.
 pub(super) const PLAIN: u8 = Kind::Plain as u8;
 pub(super) const MASKED: u8 = Kind::Masked as u8;
+pub(super) const SHIFTED: u8 = Kind::Shifted as u8;
 pub(super) const LOW: u8 = Kind::Low as u8;
 pub(super) const PACKING: u8 = Kind::Packing as u8;
 pub(super) const STREAMING: u8 = Kind::Streaming as u8;
@@ -158,7 +179,8 @@ pub(super) fn edge<T: Element>(vectors: usize, short: usize, halves_are_cheap: b
     match short {
         0 => Kind::Plain,
         _ if short >= T::LANES / 2 && vectors <= LOW_VECTORS && halves_are_cheap => Kind::Low,
-        _ => Kind::Masked,
+        _ if vectors == 1 => Kind::Masked,
+        _ => Kind::Shifted,
     }
 }
 
@@ -172,7 +194,8 @@ pub(super) fn select<T: Element, S: Simd<T>>(tile: Tile, kind: Kind) -> Run<T, S
             match (tile.rows, tile.vectors, kind) {
                 $(
                     ($r, $v, Kind::Plain) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, PLAIN>,
-                    ($r, $v, Kind::Masked) if const { fits(S::REGISTERS, $r, $v) } => call::<T, S, $r, $v, MASKED>,
+                    ($r, $v, Kind::Masked) if const { fits(S::REGISTERS, $r, $v) && $v == 1 } => call::<T, S, $r, $v, MASKED>,
+                    ($r, $v, Kind::Shifted) if const { fits(S::REGISTERS, $r, $v) && $v > 1 } => call::<T, S, $r, $v, SHIFTED>,
                     ($r, $v, Kind::Low) if const { fits(S::REGISTERS, $r, $v) && $v <= LOW_VECTORS } => {
                         call::<T, S, $r, $v, LOW>
                     }
@@ -244,7 +267,7 @@ impl<T: Element, const R: usize, const V: usize, const KIND: u8> Kernel<T> for T
     fn run<S: Simd<T>>(self, simd: S) {
         let strip = self.0;
         let width = V * T::LANES;
-        let last = simd.first(strip.cols - (V - 1) * T::LANES);
+        let last = Last::new(simd, V, strip.cols);
         let mut i = 0;
         while i < strip.rows {
             let (mut b, mut c) = (strip.b.ptr, strip.c.wrapping_offset(i as isize * strip.c_row));
@@ -314,7 +337,7 @@ unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize, con
 #[inline(always)]
 pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8>(
     simd: S,
-    last: S::M,
+    last: Last<S::M>,
     (c, c_row): (*mut T, isize),
     update: Update<T>,
     mut acc: [[S::V; V]; R],
@@ -331,7 +354,7 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
                     acc[i][j] = if beta == T::ZERO {
                         simd.mul(va, acc[i][j])
                     } else {
-                        let old = load::<T, S, KIND>(simd, j == V - 1, last, c.add(j * T::LANES));
+                        let old = load::<T, S, V, KIND>(simd, c, j, last);
                         simd.fma(va, acc[i][j], simd.mul(vb, old))
                     };
                 }
@@ -341,7 +364,7 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
             Bias::None => {}
             Bias::PerColumn(bias) => {
                 for j in 0..V {
-                    let shift = load::<T, S, KIND>(simd, j == V - 1, last, bias.add(j * T::LANES));
+                    let shift = load::<T, S, V, KIND>(simd, bias, j, last);
                     for i in 0..R {
                         acc[i][j] = simd.add(acc[i][j], shift);
                     }
@@ -363,26 +386,50 @@ pub(super) unsafe fn write<T: Element, S: Simd<T>, const R: usize, const V: usiz
                 if KIND == STREAMING {
                     simd.store_past_caches(c.add(j * T::LANES), value);
                 } else if is_partial(KIND) && j == V - 1 {
-                    simd.store_masked(last, c.add(j * T::LANES), value);
+                    simd.store_masked(last.lanes, c.add(j * T::LANES), value);
                 } else {
-                    simd.store(c.add(j * T::LANES), value);
+                    simd.store(c.add(last.first_lane::<T, V, KIND>(j)), value);
                 }
             }
         }
     }
 }
 
-/// A whole vector, or the part of it that exists.
+/// Where the last vector of a tile lies at a column edge.
+#[derive(Clone, Copy)]
+pub(super) struct Last<M> {
+    /// The lanes that exist, of one that is partial.
+    lanes: M,
+    /// The first column of one that is shifted.
+    shifted: usize,
+}
+
+impl<M> Last<M> {
+    /// Of `vectors` with `cols` columns.
+    #[inline(always)]
+    pub(super) fn new<T: Element, S: Simd<T, M = M>>(simd: S, vectors: usize, cols: usize) -> Self {
+        Self { lanes: simd.first(cols - (vectors - 1) * T::LANES), shifted: cols.wrapping_sub(T::LANES) }
+    }
+
+    /// The first column of vector `j`.
+    #[inline(always)]
+    fn first_lane<T: Element, const V: usize, const KIND: u8>(&self, j: usize) -> usize {
+        if KIND == SHIFTED && j == V - 1 { self.shifted } else { j * T::LANES }
+    }
+}
+
+/// Vector `j` of a row of a tile, or the part of it that exists.
 ///
 /// # Safety
 /// The elements that are asked for are readable.
 #[inline(always)]
-pub(super) unsafe fn load<T: Element, S: Simd<T>, const KIND: u8>(
+pub(super) unsafe fn load<T: Element, S: Simd<T>, const V: usize, const KIND: u8>(
     simd: S,
-    is_last: bool,
-    last: S::M,
-    p: *const T,
+    row: *const T,
+    j: usize,
+    last: Last<S::M>,
 ) -> S::V {
+    let p = row.wrapping_add(last.first_lane::<T, V, KIND>(j));
     // SAFETY: the caller's debt.
-    unsafe { if is_partial(KIND) && is_last { simd.load_masked(last, p) } else { simd.load(p) } }
+    unsafe { if is_partial(KIND) && j == V - 1 { simd.load_masked(last.lanes, p) } else { simd.load(p) } }
 }

@@ -103,6 +103,26 @@ fn blocks_of_b_are_as_many_whole_panels_as_fit() {
     check::<f64>();
 }
 
+/// Where columns are cut anywhere, a panel and one vector more are shared out as evenly as there are tiles for.
+#[test]
+fn no_vector_is_left_alone() {
+    let widths = |most, cols: usize| {
+        let panels = tile::whole_panels::<f32>(most, cols);
+        let (mut rest, mut left) = ([0; 3], cols.div_ceil(16) - panels * most);
+        for wide in &mut rest {
+            *wide = if left > 0 { tile::next_width(most, left) } else { 0 };
+            left -= *wide;
+        }
+        assert_eq!(left, 0);
+        (panels, rest)
+    };
+    assert_eq!((widths(4, 16 * 9), widths(4, 16 * 8 + 1)), ((1, [3, 2, 0]), (1, [3, 2, 0])));
+    assert_eq!((widths(4, 16 * 8), widths(4, 16 * 10)), ((2, [0; 3]), (2, [2, 0, 0])));
+    assert_eq!((widths(6, 16 * 7), widths(12, 16 * 13)), ((0, [4, 3, 0]), (0, [8, 3, 2])));
+    // Of two vectors nothing is gained.
+    assert_eq!((widths(2, 16 * 3), widths(1, 16 * 2), widths(4, 15)), ((1, [1, 0, 0]), (2, [0; 3]), (0, [1, 0, 0])));
+}
+
 #[test]
 fn what_no_cache_holds_is_streamed() {
     let plan = |m, n, k| GemmPlan::new(&mut product(m, n, k, PLAIN), AVX512);
@@ -177,12 +197,12 @@ fn small_products_are_planned_by_rows_and_columns() {
 #[test]
 fn few_dots_are_planned_as_dots() {
     let (mut found, few) = ([0, 0], |m, n, k, transposed| is_few_dots(&product(m, n, k, transposed)));
-    assert_eq!([few(4, 10, 64, [false, true, false]), few(5, 10, 64, [false, true, false])], [true, false]);
-    assert_eq!([few(4, 10, 63, [false, true, false]), few(4, 10, 64, PLAIN)], [false, false]);
+    assert_eq!([few(4, 10, 32, [false, true, false]), few(5, 10, 32, [false, true, false])], [true, false]);
+    assert_eq!([few(4, 10, 31, [false, true, false]), few(4, 10, 32, PLAIN)], [false, false]);
     // More than a block of k for more than a row.
     assert_eq!([1, 2].map(|m| few(m, 10, 1025, [false, true, false])), [true, false]);
     for (m, n, k) in
-        (1..6).flat_map(|m| [1, 2, 10, 64].map(move |n| (m, n))).flat_map(|(m, n)| [63, 64, 500].map(|k| (m, n, k)))
+        (1..6).flat_map(|m| [1, 2, 10, 64].map(move |n| (m, n))).flat_map(|(m, n)| [31, 32, 500].map(|k| (m, n, k)))
     {
         for bits in 0..8 {
             let mut product = product(m, n, k, [0, 1, 2].map(|operand| bits >> operand & 1 == 1));
