@@ -1,11 +1,14 @@
 //! Plans for the fuzz targets: what the bytes of the fuzzer mean. The oracles are those of the tests.
 
-pub mod activation;
+pub mod checkpoint;
+#[path = "../../tests/training/counting.rs"]
+mod counting;
 pub mod csv;
 pub mod dropout;
 pub mod idx;
 pub mod loss;
 pub mod matrix;
+mod memory;
 pub mod norm;
 pub mod optim;
 pub mod options;
@@ -13,5 +16,5 @@ pub mod reduce;
 pub mod softmax;
 pub mod tuner;
 
-pub use roofline_fuzz_products::{checkpoint, gemm};
-use roofline_fuzz_products::{common, memory, operands};
+pub use roofline_fuzz_kernels::{activation, gemm};
+use roofline_fuzz_kernels::{common, operands};
