@@ -405,12 +405,14 @@ impl<T: Element> Product<T> {
         let packed = if self.b.col != 1 && self.n > 1 { k * n / 2.0 } else { 0.0 };
         // To scratch memory and back in every block of k but the first, which only writes.
         let trips = (2 * self.k.div_ceil(kc::<T>())).saturating_sub(1);
-        let scattered = if self.c.col != 1 && self.n > 1 { m * n * real(trips) } else { 0.0 };
-        m * vectors * k * (1.0 / 0.95) + packed + scattered
+        let scattered = if self.c.col != 1 && self.n > 1 { m * n * real(trips) + SCATTER_CYCLES } else { 0.0 };
+        let is_far = self.m.saturating_mul(self.k).saturating_mul(size_of::<T>()) >= STREAM_BYTES;
+        let share = if self.n <= T::LANES && !is_far { ONE_VECTOR_SHARE } else { 0.95 };
+        m * vectors * k / share + packed + scattered
     }
 
-    /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.9 of the peak, and the sum over
-    /// lanes.
+    /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.9 of the peak, the sum over lanes, and a cycle per
+    /// element of a B that is copied first.
     fn dot_cycles(&self) -> Option<f64> {
         let contiguous = |stride: isize, len: usize| stride == 1 || len == 1;
         // Few columns are worth a copy with k contiguous.
@@ -421,9 +423,16 @@ impl<T: Element> Product<T> {
             && contiguous(self.c.col, self.n);
         let [m, n, k] = [self.m, self.n, self.k].map(real);
         let vectors = real(self.k.div_ceil(T::LANES));
-        fits.then_some(m * n * (vectors * (1.0 / 0.9) + lane_sum::<T>()) + if copied { k * n / 2.0 } else { 0.0 })
+        fits.then_some(m * n * (vectors * (1.0 / 0.9) + lane_sum::<T>()) + if copied { k * n * 1.05 } else { 0.0 })
     }
 }
+
+/// Share of the FMA peak of tiles of one vector, which need a load for each FMA, as long as A does not come from memory. (At 0.95, dot products
+/// were not taken where they are 1.05 to 1.4 times as fast: few rows that fill a vector, against Wᵀ.)
+const ONE_VECTOR_SHARE: f64 = 0.8;
+
+/// What it takes to begin with scratch memory. (32×10×24 with X transposed turned took 1.5 times as long as not, 128×10×24 takes 0.85.)
+const SCATTER_CYCLES: f64 = 400.0;
 
 /// A length as a float. From a signed integer, for which x86-64 has an instruction.
 fn real(len: usize) -> f64 {

@@ -236,6 +236,9 @@ fn each_product_of_a_layer_has_its_way() {
     for (inputs, outputs, batch, expected) in [
         (784, 512, 1, [tiles, dots, outer]),
         (784, 512, 8, [tiles, dots, tiles]),
+        (784, 512, 16, [tiles, dots, tiles]),
+        // From memory.
+        (4096, 4096, 16, [tiles, turned, tiles]),
         (784, 512, 32, [tiles, turned, tiles]),
         (784, 512, 128, [tiles, turned, tiles]),
         (784, 512, 512, [tiles, tiles, tiles]),
@@ -244,7 +247,11 @@ fn each_product_of_a_layer_has_its_way() {
         (512, 256, 128, [tiles, tiles, tiles]),
         (128, 10, 1, [tiles, dots, tiles]),
         (128, 10, 8, [tiles, tiles, tiles]),
+        (128, 10, 16, [tiles, tiles, tiles]),
+        (128, 10, 24, [tiles, tiles, turned]),
         (128, 10, 32, [tiles, tiles, turned]),
+        // The scratch memory of a turned product takes longer than it saves.
+        (32, 10, 24, [tiles, tiles, tiles]),
         (128, 10, 128, [dots, tiles, turned]),
     ] {
         let forward = way(batch, outputs, inputs, PLAIN);
