@@ -122,7 +122,7 @@ fn every_way_through_a_product<T: Float>() {
         ((3, 40, 201), [N, T, N]),
         ((40, 60, 600), [N, N, N]),
         ((128, 10, 64), [T, N, N]),
-        ((20, 10, 256), [N, N, N]),
+        ((70, 10, 256), [N, N, N]),
         ((33, 35, 70), [flipped, gap, gap]),
         ((33, 35, 600), [gap, flipped, flipped]),
         ((55, 131, 700), [Layout { pad: page - 55, ..T }, N, N]),
