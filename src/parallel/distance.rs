@@ -1,8 +1,8 @@
 //! How far the core of a helper is: what it takes to move memory there.
 //!
 //! Cores that share a cache hand each other a line in 2 ns, others (of another complex or socket, or of a virtual machine whose
-//! cores lie apart) in 10 and more. A sequence of calls in which each reads what the one before wrote moves all of it again and again: with
-//! far helpers a training step on a mini-batch of 1 took 8 times as long as alone.
+//! cores lie apart) in 10 and more. A sequence of calls in which each reads what the one before wrote moves all of it again and again: far
+//! helpers pay only where it computes for longer than that.
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

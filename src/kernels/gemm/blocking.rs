@@ -1,5 +1,6 @@
 //! [`GemmPlan`]: which tile, which blocks, what is packed. Plain data: tests assert it, benches print it.
 
+use super::steps::MOST_ROWS;
 use super::{Operand, Product, outer, tile};
 use crate::element::Element;
 use core::fmt;
@@ -247,9 +248,9 @@ pub(super) fn small_vectors<T: Element>(p: &Product<T>, registers: usize) -> usi
     (1..=most).rev().find(|&vectors| tile::fits(registers, p.m.min(3), vectors)).unwrap_or(1)
 }
 
-/// Rows of the highest tile of so many vectors, at most 8.
+/// Rows of the highest tile of so many vectors.
 pub(super) const fn most_rows(registers: usize, vectors: usize) -> usize {
-    let mut rows = 8;
+    let mut rows = MOST_ROWS;
     while rows > 1 && !tile::fits(registers, rows, vectors) {
         rows -= 1;
     }

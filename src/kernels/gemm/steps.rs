@@ -19,7 +19,8 @@ const FETCH_ROWS: isize = 8;
 
 /// Rows or columns that share a pointer: x86 multiplies a stride by 1, 2, 4 or 8.
 pub(super) const LINES_OF_A_POINTER: usize = 3;
-const MOST_ROWS: usize = 8;
+/// Of the highest tile.
+pub(super) const MOST_ROWS: usize = 8;
 
 /// How rows of A lie, as a const generic, for steps that are done together: their elements follow each other along k, or across
 /// it, or neither, and one step at a time.
