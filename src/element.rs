@@ -1,6 +1,7 @@
 //! [`Element`]: the two floating-point types that every kernel is written for.
 
 use crate::backend::Foreign;
+use crate::gemm::Multiply;
 use crate::kernels::math::Constants;
 use crate::simd::Dispatch;
 use core::fmt::{Debug, Display, LowerExp};
@@ -17,6 +18,7 @@ pub trait Element:
     Dispatch
     + Constants
     + Foreign
+    + Multiply
     + Copy
     + Default
     + PartialOrd

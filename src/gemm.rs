@@ -28,6 +28,32 @@ pub fn gemm<T: Element>(alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, c
     Exec::default().gemm(alpha, a, b, beta, c)
 }
 
+/// The products of an element type as functions of this crate, compiled once and by its profile: generic ones would be compiled with each
+/// crate that calls them, which takes a minute.
+pub trait Multiply: Sized {
+    /// [`Exec::multiply`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn multiply(exec: &Exec, product: &mut Product<Self>, ahead: Option<usize>) -> Result<(), Error>;
+}
+
+macro_rules! multiply {
+    ($($t:ident),*) => {$(
+        impl Multiply for $t {
+            unsafe fn multiply(exec: &Exec, product: &mut Product<Self>, ahead: Option<usize>) -> Result<(), Error> {
+                // SAFETY: the caller's debt.
+                unsafe { exec.multiply(product, ahead) }
+            }
+        }
+    )*};
+}
+
+multiply!(f32, f64);
+
 /// What follows a product while its result is still in registers: C ← g(α·A·B + β·C + bias).
 #[derive(Clone, Copy, Debug)]
 pub struct Epilogue<'a, T> {
@@ -183,11 +209,7 @@ impl Exec {
         product.column_sums = is_fused.then_some(to);
         // SAFETY: the views' addresses were checked at construction, the borrows of C and of the sums are unique.
         unsafe {
-            self.planned(&mut product, |product| {
-                let plan = GemmPlan::not_small(product, T::registers(self.token()));
-                product.column_sums = product.column_sums.filter(|_| !plan.swapped && plan.path == GemmPath::Tiles);
-                plan
-            })?;
+            self.product(&mut product)?;
             match product.column_sums {
                 Some(_) => Ok(()),
                 None => self.with_backend(Backend::Native)?.product(&mut whole.sums(&one, T::ZERO, to)),
@@ -203,23 +225,20 @@ impl Exec {
     /// # Safety
     /// Every element of A, B and the bias is readable, C is writable and of no other use meanwhile.
     pub(crate) unsafe fn product<T: Element>(&self, product: &mut Product<T>) -> Result<(), Error> {
-        let plan = |product: &mut _| GemmPlan::not_small(product, T::registers(self.token()));
         // SAFETY: the caller's debt; any plan is right for an operand with strides.
-        unsafe { self.planned(product, plan) }
+        unsafe { T::multiply(self, product, None) }
     }
 
-    /// Runs a product by the plan for it, or on another backend.
+    /// Runs a product by the plan for it, or on another backend. Column sums that the plan has no place for are left out, and taken from the
+    /// product.
     ///
     /// # Errors
     /// As [`Exec::product`].
     ///
     /// # Safety
-    /// As [`Exec::product`]; where B was packed ahead, the plan is the one for its panels.
-    unsafe fn planned<T: Element>(
-        &self,
-        product: &mut Product<T>,
-        plan: impl FnOnce(&mut Product<T>) -> GemmPlan,
-    ) -> Result<(), Error> {
+    /// As [`Exec::product`]; where B was packed ahead, its panels are `ahead` vectors wide.
+    #[inline(always)]
+    unsafe fn multiply<T: Element>(&self, product: &mut Product<T>, ahead: Option<usize>) -> Result<(), Error> {
         if product.m == 0 || product.n == 0 {
             return Ok(());
         }
@@ -233,20 +252,33 @@ impl Exec {
             // SAFETY: the caller's debt.
             return unsafe { self.foreign_product(product) };
         }
-        if is_small(product) {
-            // SAFETY: the caller's debt.
-            unsafe { multiply_small(self.token(), product) };
-            return Ok(());
+        // SAFETY: the caller's debt.
+        unsafe {
+            if is_small(product) { multiply_small(self.token(), product) } else { self.multiply_large(product, ahead) }
         }
+        Ok(())
+    }
+
+    /// Runs a product that is not small by the plan for it. A function of its own, whose registers small products need not save.
+    ///
+    /// # Safety
+    /// As [`Exec::multiply`].
+    #[inline(never)]
+    unsafe fn multiply_large<T: Element>(&self, product: &mut Product<T>, ahead: Option<usize>) {
         // In a training step few rows find half of the weights in the caches of the core that updated them; gradients of weights stay
         // with the core that goes on with them.
         let reads_weights = self.is_chained() && product.k > STEPS_BY_ROWS;
         let parts = self.parts(if reads_weights { product.work() / 2 } else { product.effort() }, QUANTUM);
         if parts == 1 && is_few_dots(product) {
             T::dispatch(self.token(), Dots::all(product));
-            return Ok(());
+            return;
         }
-        let mut plan = plan(product);
+        let registers = T::registers(self.token());
+        let mut plan = match ahead {
+            Some(vectors) => GemmPlan::packed_ahead(product, vectors, registers),
+            None => GemmPlan::not_small(product, registers),
+        };
+        product.column_sums = product.column_sums.filter(|_| !plan.swapped && plan.path == GemmPath::Tiles);
         // Whole units multiply so fast that outer products are not work that mostly stores (256×128×4 `f32` 1.6 times as fast).
         let stores = plan.path == GemmPath::Outer && self.token().halves_are_cheap();
         let token = if stores { self.token().for_stores() } else { self.token() };
@@ -255,7 +287,7 @@ impl Exec {
         };
         if parts == 1 {
             run(product, &plan);
-            return Ok(());
+            return;
         }
         plan.parts = grid::<T>(product, &plan, parts);
         let (m, n, width) = (product.m, product.n, unit_of_columns(product, &plan));
@@ -265,7 +297,6 @@ impl Exec {
             let cols = parallel::part(n, width, wide, index / high);
             run(&product.block(rows, cols), &plan);
         });
-        Ok(())
     }
 
     /// How our kernels ([`Backend::Native`]) compute a product of this shape on this `Exec`, where B begins on a cache line.
@@ -389,11 +420,15 @@ impl Exec {
         rsc: isize,
         csc: isize,
     ) -> Result<(), Error> {
-        Layout { rows: m, cols: k, row_stride: rsa, col_stride: csa }.extent::<T>()?;
-        Layout { rows: k, cols: n, row_stride: rsb, col_stride: csb }.extent::<T>()?;
-        let layout = Layout { rows: m, cols: n, row_stride: rsc, col_stride: csc };
-        layout.extent::<T>()?;
-        layout.reject_overlap()?;
+        let layouts = [(m, k, rsa, csa), (k, n, rsb, csb), (m, n, rsc, csc)]
+            .map(|(rows, cols, row_stride, col_stride)| Layout { rows, cols, row_stride, col_stride });
+        // One comparison for all: in the smallest products they count.
+        if Layout::is_large(layouts.iter().fold(0, |bits, layout| bits | layout.bits())) {
+            for layout in layouts {
+                layout.extent::<T>()?;
+            }
+        }
+        layouts[2].reject_overlap()?;
         let mut product = Product {
             m,
             n,

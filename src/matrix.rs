@@ -44,13 +44,24 @@ impl Layout {
         if rows == 0 || cols == 0 {
             return Ok(Extent { needed: 0, origin: 0 });
         }
-        let largest = rows | cols | row_stride.unsigned_abs() | col_stride.unsigned_abs();
-        if largest >= LARGE {
+        if Self::is_large(self.bits()) {
             return self.large_extent::<T>();
         }
         let (last_row, last_col) = ((rows - 1) as isize * row_stride, (cols - 1) as isize * col_stride);
         let (low, high) = (last_row.min(0) + last_col.min(0), last_row.max(0) + last_col.max(0));
         Ok(Extent { needed: (high - low) as usize + 1, origin: low.unsigned_abs() })
+    }
+
+    /// The bits of lengths and strides.
+    #[inline]
+    pub(crate) fn bits(self) -> usize {
+        self.rows | self.cols | self.row_stride.unsigned_abs() | self.col_stride.unsigned_abs()
+    }
+
+    /// Whether a length or stride of these [`Layout::bits`] is so large that addresses may overflow.
+    #[inline]
+    pub(crate) fn is_large(bits: usize) -> bool {
+        bits >= LARGE
     }
 
     /// [`Layout::extent`] of lengths and strides that 64 bits may be too few for; in 128 it takes 5 ns.
@@ -73,12 +84,20 @@ impl Layout {
 
     /// Whether two different elements share an address: i·rs + j·cs = 0 for some |i| < rows, |j| < cols. The least such
     /// pair is (cs, rs) / gcd(rs, cs).
+    #[inline]
     pub(crate) fn overlaps_itself(self) -> bool {
         let (rs, cs) = (self.row_stride.unsigned_abs(), self.col_stride.unsigned_abs());
         let are_apart = cs == 1 && rs >= self.cols || rs == 1 && cs >= self.rows;
-        if are_apart || self.rows == 0 || self.cols == 0 {
+        !are_apart && self.shares_addresses()
+    }
+
+    /// [`Layout::overlaps_itself`] of any strides.
+    #[cold]
+    fn shares_addresses(self) -> bool {
+        if self.rows == 0 || self.cols == 0 {
             return false;
         }
+        let (rs, cs) = (self.row_stride.unsigned_abs(), self.col_stride.unsigned_abs());
         match gcd(rs, cs) {
             0 => self.rows > 1 || self.cols > 1,
             g => (cs / g) < self.rows && (rs / g) < self.cols,
@@ -89,6 +108,7 @@ impl Layout {
         Self { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride }
     }
 
+    #[inline]
     pub(crate) fn reject_overlap(self) -> Result<(), Error> {
         let Self { rows, cols, row_stride, col_stride } = self;
         if self.overlaps_itself() {

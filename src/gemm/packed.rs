@@ -6,7 +6,7 @@ use crate::buffer::AlignedVec;
 use crate::element::Element;
 use crate::error::Error;
 use crate::exec::Exec;
-use crate::kernels::gemm::{Ahead, GemmPlan, Operand, panel_vectors};
+use crate::kernels::gemm::{Ahead, Operand, panel_vectors};
 use crate::matrix::{MatMut, MatRef};
 use crate::simd::Isa;
 use core::fmt;
@@ -123,9 +123,8 @@ impl Exec {
         let operand = Operand { ptr: b.panels.as_ptr(), row: columns as isize, col: 1 };
         let mut product = checked(alpha, a, (b.rows, b.cols, operand), beta, &mut c, epilogue)?;
         product.panels_from = Some(0);
-        let plan = |product: &mut _| GemmPlan::packed_ahead(product, b.vectors, T::registers(self.token()));
         // SAFETY: the views' addresses were checked at construction, the borrow of C is unique, and the panels are those
         // that the plan's tile reads.
-        unsafe { self.planned(&mut product, plan) }
+        unsafe { T::multiply(self, &mut product, Some(b.vectors)) }
     }
 }

@@ -143,7 +143,7 @@ impl<T: Copy> Bias<T> {
 
 /// One call: C (m×n) ← f(alpha·A (m×k)·B (k×n) + beta·C + bias).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Product<T> {
+pub struct Product<T> {
     pub(crate) m: usize,
     pub(crate) n: usize,
     pub(crate) k: usize,

@@ -1,5 +1,5 @@
-//! Kernels that many tests, examples and benches use, compiled once: those of the trainer for `f32`, those of gradient checks for
-//! `f64`, and products of both types.
+//! Kernels that many tests, examples and benches use, compiled once: those of the trainer for `f32` and those of gradient checks for
+//! `f64`. (Products are functions of the library.)
 //!
 //! A program takes the instances of generic functions from the crates below it where both are built at `opt-level = 1`, as the profile
 //! `dev` is (`-Z share-generics`, rustc's default there), and compiles only what it does not find: an example a tenth of what it did.
@@ -7,7 +7,7 @@
 #![cfg(debug_assertions)]
 
 use roofline::nn::{Dataset, GradientReport, MiniBatches, Mlp, Optimizer, gradient_check};
-use roofline::{Element, Epilogue, Error, Exec, MatMut, MatRef, PackedB};
+use roofline::{Error, MatRef};
 
 /// The trainer.
 ///
@@ -31,27 +31,4 @@ pub fn training(net: &mut Mlp<f32>, optimizer: &mut Optimizer<f32>, data: &Datas
 /// Of the calls.
 pub fn checks(net: &mut Mlp<f64>, x: MatRef<'_, f64>, labels: &[usize]) -> Result<GradientReport, Error> {
     gradient_check(&mut net.objective(x, labels))
-}
-
-/// Products of `f32`.
-///
-/// # Errors
-/// Of the calls.
-pub fn single(a: MatRef<'_, f32>, b: MatRef<'_, f32>, c: MatMut<'_, f32>) -> Result<(), Error> {
-    products(a, b, c)
-}
-
-/// Products of `f64`.
-///
-/// # Errors
-/// Of the calls.
-pub fn double(a: MatRef<'_, f64>, b: MatRef<'_, f64>, c: MatMut<'_, f64>) -> Result<(), Error> {
-    products(a, b, c)
-}
-
-fn products<T: Element>(a: MatRef<'_, T>, b: MatRef<'_, T>, mut c: MatMut<'_, T>) -> Result<(), Error> {
-    let exec = Exec::default();
-    exec.gemm_with(T::ONE, a, b, T::ZERO, c.reborrow(), Epilogue::default())?;
-    exec.gemm_column_sums(T::ONE, a, b, T::ZERO, c.reborrow(), &mut [])?;
-    exec.gemm_packed(T::ONE, a, &PackedB::new(&exec, b), T::ZERO, c, Epilogue::default())
 }
