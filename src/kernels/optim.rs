@@ -9,8 +9,8 @@
 //! times as long, and moments of parameters without gradient would decay into them and stay. To do so in one step of sixteen is
 //! enough: they pass through some hundred. For the same reason no square of a gradient stands alone: it is rounded with the moment.
 //!
-//! What most steps do without (that, L1 and L2, ε inside the root, Nesterov's form) is left out of code for `PLAIN` ones: it takes Adam
-//! in L1 1.1 (AVX-512) to 1.5 (AVX2) times as long.
+//! What most steps do without (that, and L1) is left out of code for `PLAIN` ones: it takes Adam in L1 1.1 (AVX-512) to 1.5 (AVX2) times as
+//! long. What is the same for all elements (L2 or none, Nesterov's form, the place of ε) the compiler decides before the loop.
 
 use crate::element::Element;
 use crate::simd::Simd;
@@ -51,7 +51,7 @@ impl<T: Element> Rule<T, 3, 2> for Momentum<T> {
         let (rate, beta) = (simd.splat(-self.learning_rate), simd.splat(self.beta));
         let g = simd.mul(simd.splat(self.share), g);
         let v = normal::<T, S, PLAIN>(simd, simd.fma(beta, v, g));
-        let step = if !PLAIN && self.nesterov { simd.fma(beta, v, g) } else { v };
+        let step = if self.nesterov { simd.fma(beta, v, g) } else { v };
         [simd.fma(rate, step, w), v]
     }
 }
@@ -66,9 +66,9 @@ pub(crate) struct Root<T> {
 
 impl<T: Element> Root<T> {
     #[inline(always)]
-    fn of<S: Simd<T>, const PLAIN: bool>(self, simd: S, s: S::V) -> S::V {
+    fn of<S: Simd<T>>(self, simd: S, s: S::V) -> S::V {
         let (correction, epsilon) = (simd.splat(self.correction), simd.splat(self.epsilon));
-        if !PLAIN && self.inside {
+        if self.inside {
             simd.sqrt(simd.fma(s, correction, epsilon))
         } else {
             simd.fma(simd.sqrt(s), correction, epsilon)
@@ -88,7 +88,7 @@ impl<T: Element> Rule<T, 3, 2> for RmsProp<T> {
     #[inline(always)]
     fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, s]: [S::V; 3]) -> [S::V; 2] {
         let s = self.average.next_of_square::<S, PLAIN>(simd, s, g);
-        let step = simd.div(simd.mul(simd.splat(self.learning_rate), g), self.root.of::<S, PLAIN>(simd, s));
+        let step = simd.div(simd.mul(simd.splat(self.learning_rate), g), self.root.of(simd, s));
         [simd.sub(w, step), s]
     }
 }
@@ -108,7 +108,7 @@ impl<T: Element> Rule<T, 4, 3> for Adam<T> {
     fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, v, s]: [S::V; 4]) -> [S::V; 3] {
         let v = self.first.next::<S, PLAIN>(simd, v, g);
         let s = self.second.next_of_square::<S, PLAIN>(simd, s, g);
-        let step = simd.div(simd.mul(simd.splat(self.step), v), self.root.of::<S, PLAIN>(simd, s));
+        let step = simd.div(simd.mul(simd.splat(self.step), v), self.root.of(simd, s));
         [simd.sub(w, step), v, s]
     }
 }
@@ -173,14 +173,16 @@ impl<T: Element, R: Rule<T, IN, OUT>, const IN: usize, const OUT: usize, const P
     #[inline(always)]
     fn apply<S: Simd<T>>(self, simd: S, mut x: [S::V; IN]) -> [S::V; OUT] {
         let Terms { clip, l1, l2, keep } = self.terms;
+        let (w, zero) = (x[1], simd.splat(T::ZERO));
         x[0] = simd.mul(simd.splat(clip), x[0]);
+        // Not 0·∞ where there is no decay.
+        if l2 > T::ZERO {
+            x[0] = simd.fma(simd.splat(l2), w, x[0]);
+        }
         if !PLAIN {
-            let (w, zero) = (x[1], simd.splat(T::ZERO));
             let below = simd.select(simd.lt(w, zero), simd.splat(-l1), zero);
             let sign = simd.select(simd.lt(zero, w), simd.splat(l1), below);
-            // Not 0·∞ where there is no decay.
-            let decayed = simd.fma(simd.splat(l2), w, x[0]);
-            x[0] = simd.add(simd.select(simd.lt(zero, simd.splat(l2)), decayed, x[0]), sign);
+            x[0] = simd.add(x[0], sign);
         }
         x[1] = simd.mul(simd.splat(keep), x[1]);
         self.rule.step::<S, PLAIN>(simd, x)

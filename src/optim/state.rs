@@ -39,7 +39,7 @@ impl Decay {
 
     /// The terms of a step, and whether it is plain, as far as they go.
     fn terms<T: Element>(&self, learning_rate: f64, clip: f64) -> (Terms<T>, bool) {
-        let plain = self.l1 == 0.0 && self.l2 == 0.0;
+        let plain = self.l1 == 0.0;
         let [clip, l1, l2, keep] = [clip, self.l1, self.l2, 1.0 - learning_rate * self.decoupled].map(T::from_f64);
         (Terms { clip, l1, l2, keep }, plain)
     }
@@ -295,7 +295,7 @@ impl<T: Element> Remember<T> for MomentumState<T> {
         let nesterov = self.form == MomentumForm::Nesterov;
         let rule = Momentum { learning_rate: rate, beta, share, nesterov };
         let (terms, plain) = self.decay.terms(learning_rate, clip);
-        Sweeping::new(arrays, rule, (terms, plain && !nesterov && !flushes(self.t)))
+        Sweeping::new(arrays, rule, (terms, plain && !flushes(self.t)))
     }
 }
 
@@ -321,7 +321,7 @@ impl<T: Element> Remember<T> for RmsPropState<T> {
         let rule = RmsProp { learning_rate: T::from_f64(learning_rate), average: Average::new(self.beta), root };
         self.t = self.t.saturating_add(1);
         let (terms, plain) = self.decay.terms(learning_rate, clip);
-        Sweeping::new(arrays, rule, (terms, plain && !root.inside && !flushes(self.t)))
+        Sweeping::new(arrays, rule, (terms, plain && !flushes(self.t)))
     }
 }
 
@@ -350,7 +350,7 @@ impl<T: Element> Remember<T> for AdamState<T> {
         let (first, second) = (Average::new(self.beta1), Average::new(self.beta2));
         let rule = Adam { step: T::from_f64(learning_rate / correction1), first, second, root };
         let (terms, plain) = self.decay.terms(learning_rate, clip);
-        Sweeping::new(arrays, rule, (terms, plain && !root.inside && !flushes(self.t)))
+        Sweeping::new(arrays, rule, (terms, plain && !flushes(self.t)))
     }
 }
 
