@@ -38,16 +38,21 @@ impl Scale {
 
     /// Where a value is in the picture; nothing for what cannot be shown, such as 0 on a logarithmic scale.
     pub(crate) fn map(&self, x: f64) -> Option<f64> {
-        let transform = |x: f64| if self.kind == Kind::Linear { x } else { x.ln() };
-        let [low, high, x] = [self.domain.0, self.domain.1, x].map(transform);
-        let at = (x - low) / (high - low);
-        at.is_finite().then_some(self.range.0 + at * (self.range.1 - self.range.0))
+        let share = self.share(x);
+        share.is_finite().then_some(self.range.0 + share * (self.range.1 - self.range.0))
     }
 
-    /// Whether the domain has a value, with a little tolerance for rounding.
+    /// Whether the domain has a value, with a little tolerance for rounding: of the picture, for on a logarithmic scale a little of the
+    /// greatest value can be all of the least.
     pub(crate) fn contains(&self, x: f64) -> bool {
-        let slack = 1e-9 * (self.domain.1 - self.domain.0);
-        (self.domain.0 - slack..=self.domain.1 + slack).contains(&x)
+        (-1e-9..=1.0 + 1e-9).contains(&self.share(x))
+    }
+
+    /// 0 at the low end of the domain, 1 at the high one.
+    fn share(&self, x: f64) -> f64 {
+        let transform = |x: f64| if self.kind == Kind::Linear { x } else { x.ln() };
+        let [low, high, x] = [self.domain.0, self.domain.1, x].map(transform);
+        (x - low) / (high - low)
     }
 
     /// Values to mark, about `count` of them; powers of two: every one.
