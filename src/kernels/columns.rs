@@ -61,11 +61,9 @@ where
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        if self.cols * size_of::<T>() <= NARROW {
-            return self.down(simd, self.rows.clone());
-        }
-        let (mut row, whole) = (self.rows.start, self.cols / T::LANES * T::LANES);
-        while row + BESIDE <= self.rows.end {
+        let Range { start, end } = self.rows;
+        let (mut row, whole) = (start, self.cols / T::LANES * T::LANES);
+        while row + BESIDE <= end && self.cols * size_of::<T>() > NARROW {
             for j in (0..whole).step_by(T::LANES) {
                 self.beside::<S, false>(simd, row, j);
             }
@@ -74,8 +72,9 @@ where
             }
             row += BESIDE;
         }
-        if row < self.rows.end {
-            self.down(simd, row..self.rows.end);
+        // No rows at all have results too.
+        if row < end || row == start {
+            self.down(simd, row..end);
         }
     }
 }

@@ -75,18 +75,20 @@ impl<T: Element, F: Lanewise<T, IN, 1>, const IN: usize> Kernel<T> for Dropout<T
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let whole = self.arrays.len() / TILE * TILE;
+        let len = self.arrays.len();
+        let beside = if S::REGISTERS < 32 { 1 } else { BESIDE };
+        let whole = len / (beside * TILE) * (beside * TILE);
         // SAFETY: whole tiles lie within the arrays, and the rest is masked.
         unsafe {
-            let beside = if S::REGISTERS < 32 { 0 } else { whole / (BESIDE * TILE) * (BESIDE * TILE) };
-            for at in (0..beside).step_by(BESIDE * TILE) {
-                self.tiles::<S, BESIDE, false>(simd, at);
+            for at in (0..whole).step_by(beside * TILE) {
+                if S::REGISTERS < 32 {
+                    self.tiles::<S, 1, false>(simd, at);
+                } else {
+                    self.tiles::<S, BESIDE, false>(simd, at);
+                }
             }
-            for at in (beside..whole).step_by(TILE) {
-                self.tiles::<S, 1, false>(simd, at);
-            }
-            if whole < self.arrays.len() {
-                self.tiles::<S, 1, true>(simd, whole);
+            for at in (whole..len).step_by(TILE) {
+                self.tiles::<S, 1, true>(simd, at);
             }
         }
     }

@@ -9,6 +9,7 @@
 use super::tile::{LOW, Last, PACKING, PLAIN, STREAMING, load};
 use crate::element::Element;
 use crate::simd::Simd;
+use core::hint::black_box;
 
 /// Steps that are done together, where sums can be pinned. Against one at a time, interleaved on Emerald Rapids while a neighbour shared the
 /// core: AVX2 1.0 to 1.2 times as fast, AVX-512 1.0 to 1.1. Sums that are not pinned fall behind, and spill.
@@ -129,8 +130,8 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
                 };
             }
             if cfg!(debug_assertions) {
-                // Slow in any case, and a quarter of the code.
-                for u in 0..together {
+                // Slow in any case, and a quarter of the code, for the compiler does not know how many they are.
+                for u in 0..black_box(together) {
                     steps!(u);
                 }
             } else {

@@ -166,8 +166,8 @@ const fn is_partial(kind: u8) -> bool {
     kind == MASKED || kind == LOW
 }
 
-/// Rows from which tiles can pack: those that packed products use.
-pub(super) const PACKING_ROWS: usize = 4;
+/// Rows from which tiles can pack: those of products that pay for it, but for some of few steps.
+pub(super) const PACKING_ROWS: usize = 6;
 
 /// Whether a tile can write past the caches: those that large products of few steps use.
 pub(super) const fn streams(tile: Tile) -> bool {
