@@ -1,6 +1,7 @@
 //! Optimizer updates over flat slices: parameters, gradient and state in one pass.
 //!
-//! Each rule has a method of [`Exec`] for one tensor; [`Exec::update`] takes many. Moments that would be subnormal become 0.
+//! Each rule has a method of [`Exec`] for one tensor; [`Exec::update`] takes many. Moments that are
+//! subnormal numbers, or near them, become 0: v below 2⁻¹⁰² (`f32`) or 2⁻⁹⁶⁹ (`f64`), s below 2⁻¹²⁶ or 2⁻¹⁰²².
 
 mod state;
 mod update;

@@ -5,9 +5,10 @@
 //! moments ← rule(g),  w ← w − rule's step            (Sgd, Momentum, Nesterov, RmsProp, Adam)
 //! ```
 //!
-//! A moment below the smallest normal number becomes 0: on many machines arithmetic with subnormal numbers takes a hundred
-//! times as long, and moments of parameters without gradient would decay into them and stay. To do so in one step of sixteen is
-//! enough: they pass through some hundred. For the same reason no square of a gradient stands alone: it is rounded with the moment.
+//! On many machines arithmetic with subnormal numbers takes a hundred times as long, and moments of parameters without gradient would decay
+//! into them and stay. So an s below the smallest normal number becomes 0, and a v long before, at 2⁻¹⁰² (`f32`; its steps are lost in
+//! any w). To do so in one step of sixteen is enough: they pass through some hundred. For the same reason no square of a gradient and no
+//! multiple of a v stands alone: it is rounded with the sum that it is a term of.
 //!
 //! What most steps do without (that, and L1) is left out of code for `PLAIN` ones: it takes Adam in L1 1.1 (AVX-512) to 1.5 (AVX2) times as
 //! long. What is the same for all elements (L2 or none, Nesterov's form, the place of ε) the compiler decides before the loop.
@@ -50,7 +51,7 @@ impl<T: Element> Rule<T, 3, 2> for Momentum<T> {
     fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, v]: [S::V; 3]) -> [S::V; 2] {
         let (rate, beta) = (simd.splat(-self.learning_rate), simd.splat(self.beta));
         let g = simd.mul(simd.splat(self.share), g);
-        let v = normal::<T, S, PLAIN>(simd, simd.fma(beta, v, g));
+        let v = at_least::<T, S, PLAIN>(simd, negligible(), simd.fma(beta, v, g));
         let step = if self.nesterov { simd.fma(beta, v, g) } else { v };
         [simd.fma(rate, step, w), v]
     }
@@ -88,8 +89,8 @@ impl<T: Element> Rule<T, 3, 2> for RmsProp<T> {
     #[inline(always)]
     fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, s]: [S::V; 3]) -> [S::V; 2] {
         let s = self.average.next_of_square::<S, PLAIN>(simd, s, g);
-        let step = simd.div(simd.mul(simd.splat(self.learning_rate), g), self.root.of(simd, s));
-        [simd.sub(w, step), s]
+        let step = simd.div(g, self.root.of(simd, s));
+        [simd.fma(simd.splat(-self.learning_rate), step, w), s]
     }
 }
 
@@ -108,8 +109,8 @@ impl<T: Element> Rule<T, 4, 3> for Adam<T> {
     fn step<S: Simd<T>, const PLAIN: bool>(self, simd: S, [g, w, v, s]: [S::V; 4]) -> [S::V; 3] {
         let v = self.first.next::<S, PLAIN>(simd, v, g);
         let s = self.second.next_of_square::<S, PLAIN>(simd, s, g);
-        let step = simd.div(simd.mul(simd.splat(self.step), v), self.root.of(simd, s));
-        [simd.sub(w, step), v, s]
+        let step = simd.div(v, self.root.of(simd, s));
+        [simd.fma(simd.splat(-self.step), step, w), v, s]
     }
 }
 
@@ -127,24 +128,30 @@ impl<T: Element> Average<T> {
 
     #[inline(always)]
     fn next<S: Simd<T>, const PLAIN: bool>(self, simd: S, v: S::V, x: S::V) -> S::V {
-        normal::<T, S, PLAIN>(simd, simd.fma(simd.splat(self.beta), v, simd.mul(simd.splat(self.one_minus_beta), x)))
+        let v = simd.fma(simd.splat(self.beta), v, simd.mul(simd.splat(self.one_minus_beta), x));
+        at_least::<T, S, PLAIN>(simd, negligible(), v)
     }
 
     /// β·s + (1 − β)·g².
     #[inline(always)]
     fn next_of_square<S: Simd<T>, const PLAIN: bool>(self, simd: S, s: S::V, g: S::V) -> S::V {
         let share = simd.mul(simd.splat(self.one_minus_beta), g);
-        normal::<T, S, PLAIN>(simd, simd.fma(share, g, simd.mul(simd.splat(self.beta), s)))
+        at_least::<T, S, PLAIN>(simd, T::MIN_NORMAL, simd.fma(share, g, simd.mul(simd.splat(self.beta), s)))
     }
 }
 
-/// 0 for a subnormal number, but in a plain step.
+/// What a first moment is below when it becomes 0: far enough above the subnormal numbers for sixteen steps.
+fn negligible<T: Element>() -> T {
+    T::MIN_NORMAL / T::from_f64(T::UNIT_ROUNDOFF)
+}
+
+/// 0 for a number below `least`, but in a plain step.
 #[inline(always)]
-fn normal<T: Element, S: Simd<T>, const PLAIN: bool>(simd: S, v: S::V) -> S::V {
+fn at_least<T: Element, S: Simd<T>, const PLAIN: bool>(simd: S, least: T, v: S::V) -> S::V {
     if PLAIN {
         return v;
     }
-    simd.select(simd.lt(simd.abs(v), simd.splat(T::MIN_NORMAL)), simd.splat(T::ZERO), v)
+    simd.select(simd.lt(simd.abs(v), simd.splat(least)), simd.splat(T::ZERO), v)
 }
 
 /// A rule on what clipping and decay make of gradient and parameters, which are the first two inputs.

@@ -354,7 +354,7 @@ impl<T: Element> Remember<T> for AdamState<T> {
     }
 }
 
-/// Whether step t clears subnormal moments.
+/// Whether step t clears moments that are subnormal, or nearly.
 fn flushes(t: u64) -> bool {
     t.is_multiple_of(16)
 }

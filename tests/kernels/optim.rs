@@ -12,6 +12,7 @@ both_types!(
     norms_neither_overflow_nor_underflow,
     moments_without_gradient_become_zero,
     tiny_gradients_are_as_fast_as_others,
+    moments_decay_as_fast_as_others_change,
     same_bits_on_any_threads_and_instruction_set,
 );
 
@@ -321,6 +322,43 @@ fn tiny_gradients_are_as_fast_as_others<T: Float>() {
                 (ordinary, small) = (ordinary.min(seconds(&gradient(1e-3))), small.min(seconds(&tiny)));
             }
             assert!(small < 3.0 * ordinary, "{small:e} s, others {ordinary:e} s, RMSprop: {rmsprop}, on {exec:?}");
+        }
+    }
+}
+
+/// Moments that decay without a gradient: nothing becomes a subnormal number on the way to 0 for long, not even for sixteen steps.
+struct Decays(Exec, Kind);
+
+impl<T: Float> Steps<T> for Decays {
+    fn take<S: OptimizerState<T>>(self, new: impl Fn() -> S) {
+        let steps = if T::NAME == "f32" { 1200 } else { 8400 };
+        let (mut w, mut state) = (vec![T::ONE; 256], new());
+        let [some, none] = [1e-3, 0.0].map(|x| vec![T::from_f64(x); w.len()]);
+        let mut seconds: Vec<f64> = Vec::new();
+        for t in 0..steps {
+            let start = Instant::now();
+            let dw = if t == 0 { &some } else { &none };
+            self.0.update(&mut [Step { w: &mut w, dw, state: &mut state }], RATE).unwrap();
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        let least = seconds.chunks(16).map(|some| some.iter().copied().fold(f64::INFINITY, f64::min));
+        let (mut ordinary, slowest) = (least.clone().collect::<Vec<_>>(), least.fold(0.0, f64::max));
+        ordinary.sort_by(f64::total_cmp);
+        let ordinary = ordinary[ordinary.len() / 2];
+        assert!(
+            slowest < 3.0 * ordinary,
+            "{slowest:e} s, others {ordinary:e} s, {:?} of {} on {:?}",
+            self.1,
+            T::NAME,
+            self.0
+        );
+    }
+}
+
+fn moments_decay_as_fast_as_others_change<T: Float>() {
+    for exec in fma_execs() {
+        for kind in KINDS {
+            kind.with_state::<T>(256, Decay::default(), Decays(exec, kind));
         }
     }
 }
