@@ -31,7 +31,7 @@ pub fn gemm<T: Element>(alpha: T, a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, c
 /// The products of an element type as functions of this crate, compiled once and by its profile: generic ones would be compiled with each
 /// crate that calls them, which takes a minute.
 pub trait Multiply: Sized {
-    /// [`Exec::multiply`].
+    /// [`Exec::multiply_generic`].
     ///
     /// # Errors
     /// As there.
@@ -46,7 +46,7 @@ macro_rules! multiply {
         impl Multiply for $t {
             unsafe fn multiply(exec: &Exec, product: &mut Product<Self>, ahead: Option<usize>) -> Result<(), Error> {
                 // SAFETY: the caller's debt.
-                unsafe { exec.multiply(product, ahead) }
+                unsafe { exec.multiply_generic(product, ahead) }
             }
         }
     )*};
@@ -238,7 +238,7 @@ impl Exec {
     /// # Safety
     /// As [`Exec::product`]; where B was packed ahead, its panels are `ahead` vectors wide.
     #[inline(always)]
-    unsafe fn multiply<T: Element>(&self, product: &mut Product<T>, ahead: Option<usize>) -> Result<(), Error> {
+    unsafe fn multiply_generic<T: Element>(&self, product: &mut Product<T>, ahead: Option<usize>) -> Result<(), Error> {
         if product.m == 0 || product.n == 0 {
             return Ok(());
         }
@@ -262,7 +262,7 @@ impl Exec {
     /// Runs a product that is not small by the plan for it. A function of its own, whose registers small products need not save.
     ///
     /// # Safety
-    /// As [`Exec::multiply`].
+    /// As [`Exec::multiply_generic`].
     #[inline(never)]
     unsafe fn multiply_large<T: Element>(&self, product: &mut Product<T>, ahead: Option<usize>) {
         // In a training step few rows find half of the weights in the caches of the core that updated them; gradients of weights stay
