@@ -127,13 +127,16 @@ fn worst_everywhere(single: &Function<f32>, double: &Function<f64>, threads: usi
 }
 
 /// The value of the function over a block of neighbours, if that is one. Beyond 2048, and from 0 to 2⁻³⁰, every function here is monotone on
-/// either side: there its ends decide, which is half of the work of the oracle.
+/// either side, or undefined: there its ends decide, which is half of the work of the oracle.
 fn settled(function: &Function<f64>, exec: &Exec, ends: [f32; 2]) -> Option<f64> {
     let ends = ends.map(f64::from);
     let is_monotone = ends.iter().all(|x| x.abs() >= 2048.0) || ends.iter().all(|x| x.abs() <= 2.0_f64.powi(-30));
+    if !is_monotone {
+        return None;
+    }
     let mut y = [0.0; 2];
     (function.run)(exec, &ends, &mut y).unwrap();
-    (is_monotone && y[0].to_bits() == y[1].to_bits()).then_some(y[0])
+    (y[0].to_bits() == y[1].to_bits()).then_some(y[0])
 }
 
 /// Pairs that `is_bad`, by vectors: comparing takes as long as computing otherwise.

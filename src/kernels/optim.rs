@@ -7,7 +7,7 @@
 //!
 //! On many machines arithmetic with subnormal numbers takes a hundred times as long, and moments of parameters without gradient would decay
 //! into them and stay. So an s below the smallest normal number becomes 0, and a v long before, at 2⁻¹⁰² (`f32`; its steps are lost in
-//! any w). To do so in one step of sixteen is enough: they pass through some hundred. For the same reason no square of a gradient and no
+//! a w above 2⁻⁶⁰). To do so in one step of sixteen is enough: they pass through some hundred. For the same reason no square of a gradient and no
 //! multiple of a v stands alone: it is rounded with the sum that it is a term of.
 //!
 //! What most steps do without (that, and L1) is left out of code for `PLAIN` ones: it takes Adam in L1 1.1 (AVX-512) to 1.5 (AVX2) times as

@@ -166,7 +166,7 @@ const fn is_partial(kind: u8) -> bool {
     kind == MASKED || kind == LOW
 }
 
-/// Rows from which tiles can pack: those of products that pay for it, but for some of few steps.
+/// Rows from which tiles can pack. Where a copy of B pays tiles are that high, unless the steps are few.
 pub(super) const PACKING_ROWS: usize = 6;
 
 /// Whether a tile can write past the caches: those that large products of few steps use.
