@@ -365,7 +365,7 @@ impl<T: Element> Checkpoint<T> {
             return Err(Error::Length { what: "names of classes", expected: outputs, found: names }.into());
         }
         if let Some(optimizer) = &self.optimizer {
-            optimizer.rule().check()?;
+            optimizer.check()?;
         }
         self.plan.map_or(Ok(()), |plan| Ok(plan.schedule.check()?))
     }

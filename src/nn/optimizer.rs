@@ -119,7 +119,7 @@ impl<T: Element> Optimizer<T> {
         }
     }
 
-    /// Whether the constants of the rule are in their ranges.
+    /// Whether the constants of the rule are in their ranges, for this element type.
     pub(super) fn check(&self) -> Result<(), Error> {
         State::<T>::new(self.rule, 0).check()
     }

@@ -375,7 +375,7 @@ fn check_epsilon<T: Element>(what: &'static str, epsilon: f64) -> Result<(), Err
     if T::from_f64(epsilon) > T::ZERO && epsilon.is_finite() {
         return Ok(());
     }
-    Err(Error::OutOfRange { what, value: epsilon, allowed: "positive and finite" })
+    Err(Error::OutOfRange { what, value: epsilon, allowed: "positive and finite, in the element type too" })
 }
 
 /// xⁿ by squaring: the same bits on every platform, which `f64::powi` does not promise.

@@ -263,7 +263,7 @@ fn bad_input_is_refused_and_nothing_changed() {
     adam.epsilon = 1e-60; // 0 as f32
     assert_eq!(
         message(exec.adam(&mut w, &[1.0; 2], &mut adam, 0.1)),
-        format!("adam: epsilon is {}, it must be positive and finite", 1e-60)
+        format!("adam: epsilon is {}, it must be positive and finite, in the element type too", 1e-60)
     );
     adam.epsilon = 1e-8;
     adam.decay.l1 = -1.0;

@@ -1,9 +1,9 @@
 //! Any bytes: an `Err` that says what is wrong, or a run that goes.
 
-use super::{data, small};
+use super::{data, network, small};
 use roofline::nn::checkpoint::{Checkpoint, CheckpointError};
-use roofline::nn::{MiniBatches, Rule};
-use roofline::{Element, Exec};
+use roofline::nn::{MiniBatches, Optimizer, Penalty, Rule};
+use roofline::{Element, Error, Exec};
 
 /// A safetensors file with this header.
 fn file(header: &str, tensors: &[u8]) -> Vec<u8> {
@@ -205,6 +205,7 @@ fn descriptions_that_no_run_has_are_refused() {
         (r#"\"seed\":7,\"steps\":2"#, r#"\"seed\":7,\"steps\":9007199254740993"#),
         (r#"\"rule\":\"adam:"#, r#"\"rule\":\"eve:"#),
         (r#"beta1=0.9"#, r#"beta1=1.0"#),
+        (r#"epsilon=1e-8"#, r#"epsilon=1e-58"#), // 0 in f32
         (r#"\"learning_rate\":0.1"#, r#"\"learning_rate\":-0.1"#),
         (r#"\"learning_rate\":0.1"#, r#"\"learning_rate\":1e999"#),
         (r#"\"l1\":0.0"#, r#"\"l1\":-1.0"#),
@@ -227,6 +228,11 @@ fn descriptions_that_no_run_has_are_refused() {
         let has_source = std::error::Error::source(&error).is_some();
         assert_eq!(has_source, matches!(error, CheckpointError::Refused(_)), "{to}");
     }
+    // And none is written either.
+    let tiny = Rule::adam().with("epsilon", 1e-58).unwrap();
+    let net = network::<f32>(Penalty::None);
+    let unsaved = Checkpoint::of(&net, Some(&Optimizer::new(tiny, 0.1))).unwrap().to_bytes();
+    assert!(matches!(unsaved, Err(CheckpointError::Refused(Error::OutOfRange { what: "adam: epsilon", .. }))));
     // One step more than this is not exact in every reader of JSON.
     let most = with(r#"\"seed\":7,\"steps\":2"#, r#"\"seed\":7,\"steps\":9007199254740992"#);
     goes(&Checkpoint::<f32>::from_bytes(&most).unwrap());
