@@ -25,9 +25,9 @@ use core::ops::Range;
 use core::ptr;
 
 /// Results that are gathered before they go to C.
-const RESULTS: usize = 256;
+const RESULTS: usize = 384;
 /// Columns that are computed for all of those rows, while they are in cache; of few rows four times as many.
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 24;
 /// Vectors of a row or column that a block of k goes through: four columns of them fill half of L1.
 const DEPTH: usize = 64;
 
@@ -185,11 +185,15 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
                 let rows = self.high.min(self.rows.end - i);
                 let mut q = j;
                 while q < end {
-                    // Few rows share the loads of more columns: 4×4, 2×8, 1×8, and the ten of many a classifier at once.
+                    // Few rows share the loads of more columns: 4×6, 2×8, 1×8, and the ten of many a classifier at once.
                     let left = end - q;
                     let widest = (most / (1 << rows.min(most.isqrt()).ilog2())).min(8);
                     let is_ten = rows == 1 && left == 10 && most >= 10;
-                    let wide = if is_ten { 10 } else { 1 << left.min(widest).ilog2() };
+                    let wide = match left {
+                        10 if is_ten => 10,
+                        _ if left >= widest => widest,
+                        _ => 1 << left.ilog2(),
+                    };
                     let across = left / wide;
                     let fetches = is_far && q == j && self.depth.len() == p.k;
                     let mut r = 0;
@@ -201,8 +205,8 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
                             ($(($r:literal, $g:literal)),*) => {
                                 match (high, wide) {
                                     // What most rows of a tall product are computed by.
-                                    (4, 4) if fetches && const { sums_at_once(S::REGISTERS) >= 16 } => {
-                                        self.blocks::<S, 4, 4, true>(simd, grid);
+                                    (4, 6) if fetches && const { sums_at_once(S::REGISTERS) >= 24 } => {
+                                        self.blocks::<S, 4, 6, true>(simd, grid);
                                     }
                                     $(($r, $g) if const { $r * $g <= sums_at_once(S::REGISTERS) } => {
                                         self.blocks::<S, $r, $g, false>(simd, grid);
@@ -224,6 +228,9 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
                             (1, 4),
                             (2, 4),
                             (4, 4),
+                            (1, 6),
+                            (2, 6),
+                            (4, 6),
                             (1, 8),
                             (2, 8),
                             (1, 10)
@@ -241,7 +248,7 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
 
 /// Sums that a register file holds beside the vectors that they need.
 const fn sums_at_once(registers: usize) -> usize {
-    if registers >= 32 { 16 } else { 4 }
+    if registers >= 32 { 24 } else { 4 }
 }
 
 /// Blocks of rows of A against columns of B.
@@ -274,8 +281,10 @@ impl<T: Element> Dots<'_, T> {
                 // SAFETY: whoever made the kernel owes it.
                 unsafe {
                     if !is_first {
-                        for s in 0..R * G {
-                            acc[s / G][s % G] = simd.load(self.sums.add(s * T::LANES));
+                        for r in 0..R {
+                            for g in 0..G {
+                                acc[r][g] = simd.load(self.sums.add((r * G + g) * T::LANES));
+                            }
                         }
                     }
                     macro_rules! steps {
@@ -313,8 +322,10 @@ impl<T: Element> Dots<'_, T> {
                     if is_last {
                         add_lanes(simd, acc, to, stride);
                     } else {
-                        for s in 0..R * G {
-                            simd.store(self.sums.add(s * T::LANES), acc[s / G][s % G]);
+                        for r in 0..R {
+                            for g in 0..G {
+                                simd.store(self.sums.add((r * G + g) * T::LANES), acc[r][g]);
+                            }
                         }
                     }
                 }
@@ -389,7 +400,7 @@ unsafe fn load<T: Element, S: Simd<T>>(simd: S, some: Option<S::M>, p: *const T)
     }
 }
 
-/// `Simd::sum(acc[r][g])` to element (r, g) of `to`: pairs of vectors are folded to one, log₂ LANES times.
+/// `Simd::sum(acc[r][g])` to element (r, g) of `to`.
 ///
 /// # Safety
 /// These elements are writable.
@@ -400,30 +411,53 @@ unsafe fn add_lanes<T: Element, S: Simd<T>, const R: usize, const G: usize>(
     to: *mut T,
     stride: isize,
 ) {
-    for first in (0..R * G).step_by(T::LANES) {
-        let together = T::LANES.min(R * G - first);
-        // Folding reverses the bits of the order. Rows and columns are powers of two, so that each row comes out in one piece if
-        // that is undone before; of a single row, whose columns may be any number, it is undone after.
-        let is_row = const { R == 1 };
-        let mut v: [S::V; 16] = core::array::from_fn(|q| {
-            let sum = first + if is_row { q.min(together - 1) } else { reversed(q, together) };
-            acc[sum / G][sum % G]
-        });
-        let mut count = together;
-        count = halve::<T, S, 1>(simd, &mut v, count);
-        count = halve::<T, S, 2>(simd, &mut v, count);
-        count = halve::<T, S, 3>(simd, &mut v, count);
-        if T::LANES > 8 {
-            halve::<T, S, 4>(simd, &mut v, count);
-        }
-        let lanes = simd.lanes(v[0]);
-        for q in 0..together {
-            let (r, g) = ((first + q) / G, (first + q) % G);
-            // Each sum comes out as often as fewer than LANES leave room for.
-            let lane = if is_row { reversed(q, T::LANES) } else { q * (T::LANES / together) };
-            // SAFETY: the caller's debt.
-            unsafe { *to.offset(offset(r, stride, g, 1)) = lanes[lane] };
-        }
+    // Not a loop: one that stays one keeps the sums in memory (half of the speed).
+    // SAFETY: the caller's debt.
+    unsafe {
+        add_lanes_of::<T, S, R, G, 0>(simd, &acc, to, stride);
+        add_lanes_of::<T, S, R, G, 1>(simd, &acc, to, stride);
+        add_lanes_of::<T, S, R, G, 2>(simd, &acc, to, stride);
+    }
+}
+
+/// [`add_lanes`] of the sums from `PART`·LANES on, at most LANES of them: pairs of vectors are folded to one, log₂ LANES times.
+///
+/// # Safety
+/// As [`add_lanes`].
+#[inline(always)]
+unsafe fn add_lanes_of<T: Element, S: Simd<T>, const R: usize, const G: usize, const PART: usize>(
+    simd: S,
+    acc: &[[S::V; G]; R],
+    to: *mut T,
+    stride: isize,
+) {
+    let first = PART * T::LANES;
+    if first >= R * G {
+        return;
+    }
+    let together = T::LANES.min(R * G - first);
+    let padded = together.next_power_of_two();
+    // Folding reverses the bits of the order. Rows come out in one piece if that is undone before; for a single row, which need not be padded
+    // to a power of two, it is undone after.
+    let is_row = const { R == 1 };
+    let mut v: [S::V; 16] = core::array::from_fn(|q| {
+        let sum = first + if is_row { q } else { reversed(q, padded) }.min(together - 1);
+        acc[sum / G][sum % G]
+    });
+    let mut count = if is_row { together } else { padded };
+    count = halve::<T, S, 1>(simd, &mut v, count);
+    count = halve::<T, S, 2>(simd, &mut v, count);
+    count = halve::<T, S, 3>(simd, &mut v, count);
+    if T::LANES > 8 {
+        halve::<T, S, 4>(simd, &mut v, count);
+    }
+    let lanes = simd.lanes(v[0]);
+    for q in 0..together {
+        let (r, g) = ((first + q) / G, (first + q) % G);
+        // Each sum comes out as often as fewer than LANES leave room for.
+        let lane = if is_row { reversed(q, T::LANES) } else { q * (T::LANES / padded) };
+        // SAFETY: the caller's debt.
+        unsafe { *to.offset(offset(r, stride, g, 1)) = lanes[lane] };
     }
 }
 
