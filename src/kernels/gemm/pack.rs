@@ -199,6 +199,10 @@ impl<T: Element> Kernel<T> for Columns<T> {
     }
 }
 
+/// Vectors of a column between the one that is transposed and the one that is asked for: so many streams the hardware does not follow
+/// (128×256×784 with Wᵀ 1.02 times as fast on Granite Rapids, with 2, 4 or 8 alike).
+const COLUMN_AHEAD: usize = 4;
+
 /// Copies `depth` elements of each of `cols` ≤ LANES contiguous columns to `depth` rows that lie `stride` apart.
 ///
 /// # Safety
@@ -217,6 +221,9 @@ pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
     unsafe {
         // Where registers hold LANES vectors.
         while const { S::REGISTERS >= 32 } && p + T::LANES <= depth {
+            if p + COLUMN_AHEAD * T::LANES < depth {
+                (0..cols).for_each(|j| simd.prefetch(from.at(p + COLUMN_AHEAD * T::LANES, j)));
+            }
             transpose_quarters::<T, S, 4>(simd, from, (p, cols), to, stride);
             p += T::LANES;
         }

@@ -165,6 +165,14 @@ fn tiles_fit_the_shape() {
 
 /// Few columns and little work: what is small, and the tiles of what is.
 #[test]
+fn rows_of_a_transposed_a_share_lines() {
+    for (n, transposed, rows, vectors) in [(784, true, 8, 3), (784, false, 6, 4), (512, true, 6, 4)] {
+        let plan = GemmPlan::new(&mut product(256, n, 64, [transposed, false, false]), AVX512);
+        assert_eq!(plan.tile, Tile { rows, vectors }, "{n} columns, transposed: {transposed}");
+    }
+}
+
+#[test]
 fn small_products_are_planned_by_rows_and_columns() {
     let small = |m, n, k| is_small(&product(m, n, k, PLAIN));
     // Columns; work; depth of dense rows; a width that is half idle, by rows and by steps.
