@@ -1,5 +1,6 @@
 //! GEMM: C ← α·A·B + β·C over strided views.
 
+mod grid;
 mod packed;
 
 pub use packed::PackedB;
@@ -11,11 +12,11 @@ use crate::error::Error;
 use crate::exec::Exec;
 use crate::kernels::activation::Activation;
 use crate::kernels::gemm::{
-    Bias, Dots, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Packing, Product, is_few_dots, is_small,
-    multiply_small,
+    Bias, Dots, Finish, GemmPath, GemmPlan, Nest, Operand, Output, Product, is_few_dots, is_small, multiply_small,
 };
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
+use grid::{STEPS_BY_ROWS, grid, unit_of_columns};
 
 /// Multiply–adds that take about 2.5 µs: see [`Exec::parts`].
 const QUANTUM: usize = 1 << 17;
@@ -353,45 +354,6 @@ impl GemmStrides {
     }
 }
 
-/// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there
-/// are too few columns, where nothing is packed and they come out more even, or where a tall C is most of the memory: what a
-/// core fetches ahead behind its part of a row is taken from the core that writes there.
-fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usize, usize) {
-    if parts == 1 {
-        return (1, 1);
-    }
-    let high = product.m.div_ceil(plan.tile.rows);
-    let width = unit_of_columns(product, plan);
-    let wide = product.n.div_ceil(width);
-    // The largest part, as a share of an even one.
-    let excess =
-        |units: usize, unit: usize, len: usize| (units.div_ceil(parts) * unit) as f64 * parts as f64 / len as f64;
-    let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
-    let by_columns = match plan.packing {
-        _ if is_mostly_c && high >= 4 * parts => false,
-        Packing::InPlace | Packing::Ahead if product.m > product.n && product.k < product.n && high >= parts => false,
-        Packing::InPlace | Packing::Ahead => excess(wide, width, product.n) <= excess(high, plan.tile.rows, product.m),
-        Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
-    };
-    if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
-}
-
-/// Panels up to which parts need not be whole ones, where B is not copied. Halves of more gain nothing, and of 1×4096×4096 `f32`, whose rows lie
-/// 16 KiB apart, lose 10 %.
-const FEW_PANELS: usize = 8;
-/// Rows up to which they need not either: with more, parts of the rows have whole panels, which multiply faster.
-const FEW_ROWS: usize = 64;
-
-/// Columns that a part is a multiple of.
-fn unit_of_columns<T: Element>(product: &Product<T>, plan: &GemmPlan) -> usize {
-    let panel = plan.tile.vectors * T::LANES;
-    let is_small = product.m <= FEW_ROWS && product.n <= FEW_PANELS * panel;
-    if plan.packing == Packing::InPlace && is_small { T::LANES } else { panel }
-}
-
-/// Steps of k up to which C rather goes by rows.
-const STEPS_BY_ROWS: usize = 64;
-
 impl Exec {
     /// [`Exec::gemm`] on raw pointers: C (m×n) ← alpha·A (m×k)·B (k×n) + beta·C, element (i, j) of X at `x + i·rsx + j·csx`.
     ///
@@ -450,39 +412,6 @@ impl Exec {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// By columns, so that B is packed once, but for the reasons that are given.
-    #[test]
-    fn parts_are_columns_or_rows() {
-        const AVX512: usize = 32;
-        for (shape, parts, expected) in [
-            // C is most of the memory, and high.
-            ((784, 1024, 64), 2, (2, 1)),
-            ((784, 1024, 65), 2, (1, 2)),
-            ((42, 4096, 64), 2, (1, 2)),
-            // B is read in place: whichever comes out more even, of 43 tiles by 5 panels and of 50 by 10.
-            ((258, 304, 600), 2, (2, 1)),
-            ((300, 600, 100), 2, (1, 2)),
-            // Parts as wide as a panel are too few.
-            ((4096, 256, 784), 8, (8, 1)),
-            // C is higher than wide, and B wider than high.
-            ((600, 256, 255), 2, (2, 1)),
-            ((600, 256, 256), 2, (1, 2)),
-            ((600, 256, 400), 2, (1, 2)),
-            ((256, 256, 100), 2, (1, 2)),
-            // B is copied, but has too few columns.
-            ((10_000, 10, 784), 8, (8, 1)),
-        ] {
-            let (_, n, k) = shape;
-            let mut product = to_plan::<f32>(shape, GemmStrides::row_major(n, k));
-            let plan = GemmPlan::new(&mut product, AVX512);
-            assert_eq!(grid(&product, &plan, parts), expected, "{shape:?}");
-        }
-        for (m, n) in [(0, 1000), (1000, 0)] {
-            let plan = Exec::default().plan::<f32>(m, n, 1000, GemmStrides::row_major(n, 1000));
-            assert_eq!(plan.parts, (1, 1), "{m} rows, {n} columns");
-        }
-    }
 
     #[test]
     fn strides_are_those_of_the_stored_operands() {

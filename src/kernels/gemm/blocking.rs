@@ -287,14 +287,15 @@ const NARROW_BLOCK_BYTES: usize = 384 << 10;
 /// Whether a copy of a row-major B pays. It is for a B whose rows a tile reads in short pieces (64 or 128 bytes), for one
 /// whose vectors lie on two cache lines each (511³ `f32` 1.3 times as fast on Emerald Rapids, 96×511×511 1.1 times), for one
 /// whose rows lie a multiple of 4 KiB apart and so share a few sets of the caches, and for one that no L2 holds; and for as
-/// many rows of A as read it often enough (784×512 `f64` in place is 3 % faster at 256 rows, equal at 512).
+/// many rows of A as read it often enough (256×784×1024 `f32` 1.03 times as fast on Granite Rapids, 384×768×768 1.06; 784×512 `f64` at 256
+/// rows equal there, 3 % slower on Zen 4).
 fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
     let bytes = p.k.saturating_mul(p.n).saturating_mul(size_of::<T>());
     match tile.vectors {
         1 | 2 if bytes >= 64 << 10 => p.m >= 32,
         _ if is_split(p.b) && bytes >= 128 << 10 => p.m >= 96,
         _ if is_aliased(p.b) => p.m >= if bytes > 2 << 20 { 32 } else { 256 },
-        _ => p.m >= 512 && bytes >= 2 << 20,
+        _ => p.m >= 256 && bytes >= 2 << 20,
     }
 }
 

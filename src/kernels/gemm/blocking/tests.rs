@@ -49,8 +49,8 @@ fn b_is_packed_from_these_sizes() {
     // Rows 4 KiB apart: 256 rows, beyond 2 MiB 32.
     let aliased = [(255, 1024, 512), (256, 1024, 512), (31, 1024, 513), (32, 1024, 513)];
     assert_eq!(aliased.map(|shape| packed(shape, AVX512)), [false, true, false, true]);
-    // Others: 512 rows and 2 MiB.
-    let others = [(511, 1040, 505), (512, 1040, 504), (512, 1040, 505)];
+    // Others: 256 rows and 2 MiB.
+    let others = [(255, 1040, 505), (256, 1040, 504), (256, 1040, 505)];
     assert_eq!(others.map(|shape| packed(shape, AVX512)), [false, false, true]);
 }
 
