@@ -16,7 +16,7 @@ use crate::kernels::gemm::{
 };
 use crate::matrix::{Layout, MatMut, MatRef};
 use crate::parallel;
-use grid::{STEPS_BY_ROWS, grid, unit_of_columns};
+use grid::{grid, unit_of_columns};
 
 /// Multiply–adds that take about 2.5 µs: see [`Exec::parts`].
 const QUANTUM: usize = 1 << 17;
@@ -177,8 +177,8 @@ impl Exec {
         unsafe { self.product(&mut product) }
     }
 
-    /// C ← alpha·A·B + beta·C and `sums` ← 1ᵀ·B, the sum of each column of B: the gradients dW = Aᵀ·dZ and db of a layer in
-    /// one pass over dZ. On every [`Backend`] the sums are ours.
+    /// C ← alpha·A·B + beta·C and `sums` ← 1ᵀ·B, the sum of each column of B: the gradients dW = Aᵀ·dZ and db of a layer, in
+    /// one pass over dZ where C is row-major. On every [`Backend`] the sums are ours.
     ///
     /// # Errors
     /// As [`Exec::gemm`]; [`Error::Length`] unless there is a sum for each column.
@@ -206,7 +206,12 @@ impl Exec {
             return Err(Error::Length { what: "gemm: column sums", expected: product.n, found: sums.len() });
         }
         let (one, whole, to) = (T::ONE, product, sums.as_mut_ptr());
-        let is_fused = self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0 && !is_small(&product);
+        let is_turned = product.c.col != 1 && product.c.row == 1;
+        if is_turned {
+            product = product.swapped();
+        }
+        let is_fused =
+            self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0 && !is_turned && !is_small(&product);
         product.column_sums = is_fused.then_some(to);
         // SAFETY: the views' addresses were checked at construction, the borrows of C and of the sums are unique.
         unsafe {
@@ -266,10 +271,7 @@ impl Exec {
     /// As [`Exec::multiply_generic`].
     #[inline(never)]
     unsafe fn multiply_large<T: Element>(&self, product: &mut Product<T>, ahead: Option<usize>) {
-        // In a training step few rows find half of the weights in the caches of the core that updated them; gradients of weights stay
-        // with the core that goes on with them.
-        let reads_weights = self.is_chained() && product.k > STEPS_BY_ROWS;
-        let parts = self.parts(if reads_weights { product.work() / 2 } else { product.effort() }, QUANTUM);
+        let parts = self.parts(product.effort(), QUANTUM);
         if parts == 1 && is_few_dots(product) {
             T::dispatch(self.token(), Dots::all(product));
             return;
@@ -290,7 +292,7 @@ impl Exec {
             run(product, &plan);
             return;
         }
-        plan.parts = grid::<T>(product, &plan, parts);
+        plan.parts = grid::<T>(product, &plan, (self.threads(), parts), self.is_chained());
         let (m, n, width) = (product.m, product.n, unit_of_columns(product, &plan));
         let (high, wide) = plan.parts;
         self.for_each(high * wide, |index| {
@@ -315,7 +317,7 @@ impl Exec {
         let mut product = to_plan::<T>((m, n, k), strides);
         let plan = GemmPlan::new(&mut product, T::registers(self.token()));
         let parts = if m > 0 && n > 0 { self.most_parts(product.effort(), QUANTUM) } else { 1 };
-        GemmPlan { parts: grid::<T>(&product, &plan, parts), ..plan }
+        GemmPlan { parts: grid::<T>(&product, &plan, (self.threads(), parts), false), ..plan }
     }
 }
 

@@ -4,12 +4,17 @@ use crate::element::Element;
 use crate::kernels::gemm::{GemmPlan, Packing, Product};
 
 /// Steps of k up to which C rather goes by rows.
-pub(super) const STEPS_BY_ROWS: usize = 64;
+const STEPS_BY_ROWS: usize = 64;
 
 /// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there
 /// are too few columns, where nothing is packed, B is no larger than caches and they come out more even, or where a tall C is most of the
 /// memory: what a core fetches ahead behind its part of a row is taken from the core that writes there.
-pub(super) fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usize) -> (usize, usize) {
+pub(super) fn grid<T: Element>(
+    product: &Product<T>,
+    plan: &GemmPlan,
+    (threads, parts): (usize, usize),
+    is_chained: bool,
+) -> (usize, usize) {
     if parts == 1 {
         return (1, 1);
     }
@@ -21,15 +26,33 @@ pub(super) fn grid<T: Element>(product: &Product<T>, plan: &GemmPlan, parts: usi
         |units: usize, unit: usize, len: usize| (units.div_ceil(parts) * unit) as f64 * parts as f64 / len as f64;
     let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
     let is_mostly_b = product.n > product.m && product.k.saturating_mul(product.n) >= LARGE_B_BYTES / size_of::<T>();
+    let copies = matches!(plan.packing, Packing::Before | Packing::OnTheWay);
+    let most = if copies { threads.max(product.m / ROWS_OF_A_COPY) } else { parts };
+    let by_rows = high.min(parts).min(most);
     let by_columns = match plan.packing {
         _ if is_mostly_c && high >= 4 * parts => false,
-        Packing::Before | Packing::OnTheWay => wide >= parts || wide >= high,
+        // In a training step A are the weights then, and each core reads the rows that it updated.
+        Packing::Before | Packing::OnTheWay if is_chained && plan.swapped && high >= parts => false,
+        Packing::Before | Packing::OnTheWay if wide < parts && wide < high => {
+            let copying = 1.0 + (COPY_ROWS * by_rows) as f64 / product.m as f64;
+            let idling = (wide.div_ceil(threads) * threads) as f64 / wide as f64;
+            READING_A * idling <= copying
+        }
+        Packing::Before | Packing::OnTheWay => true,
         _ if is_mostly_b => wide >= parts || wide >= high,
         _ if product.m > product.n && product.k < product.n && high >= parts => false,
         Packing::InPlace | Packing::Ahead => excess(wide, width, product.n) <= excess(high, plan.tile.rows, product.m),
     };
-    if by_columns { (1, parts.min(wide)) } else { (parts.min(high), 1) }
+    if by_columns { (1, parts.min(wide)) } else { (by_rows, 1) }
 }
+
+/// Rows that are multiplied in the time that it takes to copy B, which every part of the rows does for itself.
+const COPY_ROWS: usize = 14;
+/// Rows that are worth a copy of B, where there are more parts than threads. (Eight copies for two threads: 256×784×256 with Wᵀ took 1.35 times as
+/// long as two halves of the columns.)
+const ROWS_OF_A_COPY: usize = 16 * COPY_ROWS;
+/// What it takes more where parts of the columns all read A.
+const READING_A: f64 = 1.04;
 
 /// Bytes of a B that every core better reads a part of than all: 48×1000×1000 `f32` twice as fast on two cores of Granite Rapids, 96×784×1024
 /// 1.4 times, 128×784×512 1.1 times; 256×784×256 loses 6 %.
@@ -82,7 +105,7 @@ mod tests {
             let (_, n, k) = shape;
             let mut product = to_plan::<f32>(shape, GemmStrides::row_major(n, k));
             let plan = GemmPlan::new(&mut product, AVX512);
-            assert_eq!(grid(&product, &plan, parts), expected, "{shape:?}");
+            assert_eq!(grid(&product, &plan, (parts, parts), false), expected, "{shape:?}");
         }
         for (m, n) in [(0, 1000), (1000, 0)] {
             let plan = Exec::default().plan::<f32>(m, n, 1000, GemmStrides::row_major(n, 1000));

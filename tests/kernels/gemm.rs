@@ -10,6 +10,7 @@ both_types!(
     every_boundary_of_k,
     every_block_of_columns,
     rows_of_a_large_c_are_as_alone,
+    rows_of_a_scattered_c,
     tall_products,
     every_layout,
     packed_operands,
@@ -122,6 +123,19 @@ fn rows_of_a_large_c_are_as_alone<T: Float>() {
             exec.gemm_column_sums(one, rows, b.as_ref(), T::ZERO, part.as_mut(), &mut sums_of_part).unwrap();
             assert_eq!(part.as_slice(), &whole.as_slice()[first * n..][..100 * n], "{exec:?}, rows from {first}");
             assert_eq!(sums, sums_of_part, "{exec:?}");
+        }
+    }
+}
+
+/// A large C without unit stride, computed in scratch memory, some rows at a time: from C and back to it.
+fn rows_of_a_scattered_c<T: Float>() {
+    let mut rng = Rng::new(31);
+    let apart = Layout { gap: 1, pad: 2, ..Layout::ROWS };
+    for b in [Layout::ROWS, Layout::COLS] {
+        for (m, n) in [(500, 600), (245, 1100)] {
+            let case = Case::<T>::new((m, n, kc::<T>() + 3), [Layout::ROWS, b, apart], &mut rng);
+            let case = case.scaled(0.5, 2.0, &mut rng).finished(Activation::Tanh, &mut rng);
+            case.verify_sample(&sequential_execs(), 200, &mut rng);
         }
     }
 }

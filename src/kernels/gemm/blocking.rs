@@ -15,11 +15,6 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Rows of C that are computed in scratch memory at a time: a vector of them, so that few stores bring them to C.
-    pub(super) fn scattered_rows(self) -> usize {
-        (16 / self.rows).max(1) * self.rows
-    }
-
     /// Rows of A that are copied at a time, so that each cache line of a transposed A is read once.
     pub(super) fn copied_rows(self) -> usize {
         48 / self.rows * self.rows
@@ -184,10 +179,18 @@ impl GemmPlan {
         }
     }
 
-    /// Elements of scratch memory that the plan needs: packed B, copied rows of A, then the strip of C that is scattered.
+    /// Elements of scratch memory that the plan needs: rows of C that are scattered, then packed B and copied rows of A.
     pub(crate) fn workspace<T: Element>(&self, p: &Product<T>) -> usize {
-        let columns = self.nc.min(p.n).next_multiple_of(T::LANES);
-        self.packed_b(p) + self.packed_a(p) + if self.scatter { self.tile.scattered_rows() * columns } else { 0 }
+        let scattered = if self.scatter { self.scattered_rows(p) * p.n.next_multiple_of(T::LANES) } else { 0 };
+        scattered + self.packed_b(p) + self.packed_a(p)
+    }
+
+    /// Rows of C that are computed in scratch memory at a time: as many as a cache holds, and if those are few, so many that B is rarely copied
+    /// again.
+    pub(super) fn scattered_rows<T: Element>(&self, p: &Product<T>) -> usize {
+        let row = p.n.next_multiple_of(T::LANES).saturating_mul(size_of::<T>()).max(1);
+        let rows = FEW_SCATTERED_ROWS.clamp(SCATTERED_BYTES / row, (16 * SCATTERED_BYTES / row).max(self.tile.rows));
+        p.m.min(rows / self.tile.rows * self.tile.rows)
     }
 
     /// Whether the tiles read all operands where they lie, so few of them that their order does not matter.
@@ -278,6 +281,9 @@ fn columns_of_a_block<T: Element>(tile: Tile) -> usize {
     table[tile.vectors]
 }
 
+/// Memory for rows of C that are scattered: what half of an L2 holds, or 16 times as much for so many rows.
+const SCATTERED_BYTES: usize = 512 << 10;
+const FEW_SCATTERED_ROWS: usize = 240;
 /// Fewer steps do not make the block of B wider.
 const FEWEST_STEPS: usize = 64;
 /// The block of B: 768 KiB of an L2 of 1 MiB. From 512 to 1536 KiB nothing changes by 2 %.
@@ -409,9 +415,7 @@ impl<T: Element> Product<T> {
         };
         let vectors = real(whole) + rest;
         let packed = if self.b.col != 1 && self.n > 1 { k * n / 2.0 } else { 0.0 };
-        // To scratch memory and back in every block of k but the first, which only writes.
-        let trips = (2 * self.k.div_ceil(kc::<T>())).saturating_sub(1);
-        let scattered = if self.c.col != 1 && self.n > 1 { m * n * real(trips) + SCATTER_CYCLES } else { 0.0 };
+        let scattered = if self.c.col != 1 && self.n > 1 { m * n + SCATTER_CYCLES } else { 0.0 };
         let is_far = self.m.saturating_mul(self.k).saturating_mul(size_of::<T>()) >= STREAM_BYTES;
         let share = if self.n <= T::LANES && !is_far { ONE_VECTOR_SHARE } else { 0.95 };
         m * vectors * k / share + packed + scattered

@@ -130,21 +130,52 @@ const LARGE_C_BYTES: usize = 2 << 20;
 unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
     let keeps_b = matches!(plan.packing, Packing::InPlace | Packing::Ahead);
     let is_large = whole.m.saturating_mul(whole.n).saturating_mul(size_of::<T>()) >= LARGE_C_BYTES;
-    let rows = if keeps_b && is_large && whole.k > plan.kc { ROWS_AT_A_TIME } else { whole.m };
+    let rows = match plan.scatter {
+        true => plan.scattered_rows(whole),
+        false if keeps_b && is_large && whole.k > plan.kc => ROWS_AT_A_TIME,
+        false => whole.m,
+    };
     let mut i = 0;
     while i < whole.m {
         let part = whole.block(i..min(i + rows, whole.m), 0..whole.n);
+        let run: Body<T, S> = if plan.scatter { scattered } else { loops_of_rows };
         // SAFETY: the caller's debt.
-        unsafe { loops_of_rows(simd, &part, plan, workspace) };
+        unsafe { run(simd, &part, plan, workspace) };
         i += rows;
+    }
+}
+
+/// Rows of C, all of k, in scratch memory: from C and back to it.
+///
+/// # Safety
+/// As [`Body`].
+unsafe fn scattered<T: Element, S: Simd<T>>(simd: S, part: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
+    let &Product { m, n, c, beta, .. } = part;
+    let row = n.next_multiple_of(T::LANES);
+    let (scratch, workspace) = workspace.split_at_mut(m * row);
+    let to = Output { ptr: scratch.as_mut_ptr(), row: row as isize, col: 1 };
+    let elements = || (0..m).flat_map(|r| (0..n).map(move |q| (r, q)));
+    // SAFETY: the caller's debt; `scattered_rows` made room for these rows.
+    unsafe {
+        if beta != T::ZERO && c.row == 1 {
+            let (from, to) = (Output { ptr: c.ptr, row: c.col, col: 1 }, Output { ptr: to.ptr, row: 1, col: to.row });
+            simd.call(Transpose { from, rows: n, cols: m, to });
+        } else if beta != T::ZERO {
+            elements().for_each(|(r, q)| *to.at(r, q) = *c.at(r, q));
+        }
+        loops_of_rows(simd, &Product { c: to, ..*part }, plan, workspace);
+        if c.row == 1 {
+            simd.call(Transpose { from: to, rows: m, cols: n, to: c });
+        } else {
+            elements().for_each(|(r, q)| *c.at(r, q) = *to.at(r, q));
+        }
     }
 }
 
 /// # Safety
 /// As [`Body`].
 unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
-    let (space_b, rest) = workspace.split_at_mut(plan.packed_b(whole));
-    let (space_a, space_c) = rest.split_at_mut(plan.packed_a(whole));
+    let (space_b, space_a) = workspace.split_at_mut(plan.packed_b(whole));
     let space_b = space_b.as_mut_ptr();
     let width = plan.tile.vectors * T::LANES;
     let GemmPlan { kc, nc, .. } = *plan;
@@ -183,10 +214,9 @@ unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, pla
                 rest: if packs_before || packs_on_the_way || is_ahead { packed } else { raw },
                 space_b: packs_on_the_way.then_some(space_b),
                 space_a: plan.packs_a.then_some(space_a.as_mut_ptr()),
-                scratch: plan.scatter.then_some(space_c.as_mut_ptr()),
                 streams_c: plan.streams_c,
             };
-            // SAFETY: the caller's debt; the scratch memory holds a strip of the plan's tiles.
+            // SAFETY: the caller's debt.
             unsafe {
                 block.multiply(simd);
                 block.sum_columns(simd);
@@ -219,8 +249,6 @@ struct Block<'a, T> {
     space_b: Option<*mut T>,
     /// Where rows of A are copied to.
     space_a: Option<*mut T>,
-    /// Where strips of C are computed if C itself has no unit stride.
-    scratch: Option<*mut T>,
     /// Whether C goes past the caches, where it may.
     streams_c: bool,
 }
@@ -256,20 +284,10 @@ impl<T: Element> Block<'_, T> {
         let (&Product { m, c, .. }, n, high) = (self.whole, self.n, self.tile.rows);
         let width = self.tile.vectors * T::LANES;
         let has_rest = self.is_last() && Rest::is_needed(&self.whole.finish);
-        let around: Option<Around<T, S>> = match self.scratch {
-            Some(_) => Some(scatter),
-            None => {
-                if has_rest {
-                    Some(in_place)
-                } else {
-                    None
-                }
-            }
-        };
         // Where all tiles of a strip are alike, all strips are one.
         let is_even =
             if n < width { tile::widest(n.div_ceil(T::LANES)) * T::LANES >= n } else { n.is_multiple_of(width) };
-        let is_tall = around.is_none() && is_even;
+        let is_tall = !has_rest && is_even;
         // LOOP 2: rows of A and C
         let mut i = 0;
         while i < m {
@@ -278,19 +296,16 @@ impl<T: Element> Block<'_, T> {
                 left if left <= high => left,
                 _ if packs => high,
                 left if self.space_a.is_some() => min(self.tile.copied_rows(), left / high * high),
-                left if self.scratch.is_some() => min(self.tile.scattered_rows(), left / high * high),
                 left if is_tall => left / high * high,
-                left if around.is_some() => min(self.rows_at_hand(), left / high * high),
+                left if has_rest => min(self.rows_at_hand(), left / high * high),
                 _ => high,
             };
+            let to = Output { ptr: c.at(i, self.jc), ..c };
             // SAFETY: the caller's debt.
             unsafe {
-                match (around, self.scratch) {
-                    (None, _) => self.strip(simd, i, rows, Output { ptr: c.at(i, self.jc), ..c }),
-                    (Some(run), None) => run(simd, self, i, rows, Output { ptr: c.at(i, self.jc), ..c }),
-                    (Some(run), Some(ptr)) => {
-                        run(simd, self, i, rows, Output { ptr, row: n.next_multiple_of(T::LANES) as isize, col: 1 });
-                    }
+                self.strip(simd, i, rows, to);
+                if has_rest {
+                    simd.call(Rest { finish: self.whole.finish.at(i, self.jc), c: to, rows, cols: n });
                 }
             }
             i += rows;
@@ -305,16 +320,7 @@ impl<T: Element> Block<'_, T> {
         if let Some(to) = self.whole.column_sums {
             let (one, tile) = (T::ONE, Tile { rows: 1, ..self.tile });
             let whole = &self.whole.sums(&one, T::ZERO, to);
-            let sums = Block {
-                whole,
-                tile,
-                first: self.rest,
-                space_b: None,
-                space_a: None,
-                scratch: None,
-                streams_c: false,
-                ..*self
-            };
+            let sums = Block { whole, tile, first: self.rest, space_b: None, space_a: None, streams_c: false, ..*self };
             // SAFETY: the caller's debt.
             unsafe { sums.multiply(simd) };
         }
@@ -396,62 +402,6 @@ impl<T: Element> Block<'_, T> {
             unsafe { run(simd, &strip) };
             strip.b.ptr = strip.b.ptr.wrapping_add(strip.cols);
             j += strip.cols;
-        }
-    }
-}
-
-impl<T: Element> Block<'_, T> {
-    /// What registers left of the epilogue of rows i … i + rows, after the last block of k.
-    ///
-    /// # Safety
-    /// What whoever makes a `Nest` owes, for these rows and `to` in the place of C.
-    unsafe fn rest<S: Simd<T>>(&self, simd: S, i: usize, rows: usize, to: Output<T>) {
-        if self.is_last() && Rest::is_needed(&self.whole.finish) {
-            simd.call(Rest { finish: self.whole.finish.at(i, self.jc), c: to, rows, cols: self.n });
-        }
-    }
-}
-
-/// A strip with what comes before and after its tiles.
-///
-/// # Safety
-/// To call it: as [`Block::strip`].
-type Around<T, S> = unsafe fn(S, &Block<'_, T>, usize, usize, Output<T>);
-
-/// A strip of C, then the rest of its epilogue.
-///
-/// # Safety
-/// As [`Around`].
-unsafe fn in_place<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usize, rows: usize, to: Output<T>) {
-    // SAFETY: the caller's debt.
-    unsafe {
-        block.strip(simd, i, rows, to);
-        block.rest(simd, i, rows, to);
-    }
-}
-
-/// A strip in scratch memory, from C and back to it.
-///
-/// # Safety
-/// As [`Around`].
-unsafe fn scatter<T: Element, S: Simd<T>>(simd: S, block: &Block<'_, T>, i: usize, rows: usize, to: Output<T>) {
-    let (n, whole) = (block.n, block.whole.c);
-    let c = Output { ptr: whole.at(i, block.jc), ..whole };
-    let elements = || (0..rows).flat_map(|r| (0..n).map(move |q| (r, q)));
-    // SAFETY: the caller's debt.
-    unsafe {
-        if block.beta() != T::ZERO && c.row == 1 {
-            let (from, to) = (Output { ptr: c.ptr, row: c.col, col: 1 }, Output { ptr: to.ptr, row: 1, col: to.row });
-            simd.call(Transpose { from, rows: n, cols: rows, to });
-        } else if block.beta() != T::ZERO {
-            elements().for_each(|(r, q)| *to.at(r, q) = *c.at(r, q));
-        }
-        block.strip(simd, i, rows, to);
-        block.rest(simd, i, rows, to);
-        if c.row == 1 {
-            simd.call(Transpose { from: to, rows, cols: n, to: c });
-        } else {
-            elements().for_each(|(r, q)| *c.at(r, q) = *to.at(r, q));
         }
     }
 }
