@@ -114,9 +114,9 @@ impl Exec {
         self.token
     }
 
-    /// For a chain of calls, each of which reads what one before wrote, on whatever core, as in a training step: they fork where `work`
-    /// multiply–adds, those of all of them, pay for memory that moves between cores as far apart as those of the helpers are. Without `work`
-    /// for calls of their own.
+    /// For a chain of calls, each of which reads what one before wrote, on whatever core, as in a training step: they fork where the `work` of
+    /// all of them, in multiply–adds or what takes as long, pays for memory that moves between cores as far apart as those of the helpers
+    /// are. Without `work` for calls of their own.
     pub(crate) fn chained(self, work: Option<usize>) -> Self {
         Self { chain: work, ..self }
     }

@@ -18,7 +18,7 @@ impl Model {
         let tensors = net.tensors();
         let parameters: usize = tensors.iter().map(|tensor| tensor.range.len()).sum();
         let first = tensors.first().map_or(0, |tensor| tensor.range.len());
-        let units: usize = tensors.iter().filter(|tensor| tensor.shape.len() == 2).map(|tensor| tensor.shape[1]).sum();
+        let units: usize = tensors.iter().filter(|tensor| tensor.shape.len() == 2).map(|tensor| tensor.shape[0]).sum();
         let moments = match rule {
             Rule::Sgd => 0,
             Rule::Momentum { .. } | Rule::RmsProp { .. } => 1,

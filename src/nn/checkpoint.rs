@@ -1,13 +1,13 @@
 //! Checkpoints: a training run or a model in a [safetensors](https://huggingface.co/docs/safetensors) file, from which the run goes on
 //! with the same bits. Needs the feature `checkpoint`.
 //!
-//! # Format, version 1
+//! # Format, version 2
 //!
 //! All tensors have the element type of the network, `F32` or `F64`, and are row-major. l counts layers from 0 on.
 //!
 //! | tensor | shape | |
 //! |---|---|---|
-//! | `layers.{l}.weight` | n⁽ˡ⁾ × n⁽ˡ⁺¹⁾: inputs × units | W. `torch.nn.Linear` keeps units × inputs: `linear.weight = weight.T` |
+//! | `layers.{l}.weight` | n⁽ˡ⁺¹⁾ × n⁽ˡ⁾: units × inputs | Wᵀ, as `torch.nn.Linear` keeps it (version 1 had inputs × units) |
 //! | `layers.{l}.bias` | units | b, of layers without batch norm |
 //! | `layers.{l}.gamma`, `layers.{l}.beta` | units | of batch norm: `weight` and `bias` of `torch.nn.BatchNorm1d`; its `Linear` has no bias |
 //! | `layers.{l}.running_mean`, `layers.{l}.running_variance` | units | v of [`RunningStatistics`], without bias correction |
@@ -20,7 +20,7 @@
 //!
 //! | key | |
 //! |---|---|
-//! | `version` | 1 |
+//! | `version` | 2 |
 //! | `element` | `"f32"` or `"f64"` |
 //! | `network` | `inputs`, `hidden`, `outputs`, `output` (`softmax`, `sigmoid`, `linear`), `penalty` (`kind`: `none`, `l1`, `l2`; `lambda`), `seed`, `steps` |
 //! | `network.hidden` | a list of `units`, `activation`, `batch_norm` (`null`, or `beta` and `steps` of the running statistics), `keep_prob` |

@@ -48,7 +48,7 @@ impl Init {
         variance.sqrt()
     }
 
-    /// Fills the weights of layer `layer`.
+    /// Fills the weights of layer `layer`, Wᵀ, with numbers that are drawn in the order of W, row by row.
     pub(super) fn fill<T: Element>(
         self,
         weights: &mut [T],
@@ -59,8 +59,10 @@ impl Init {
         let mut normal = vec![0.0; weights.len()];
         Stream::new(seed, Purpose::Weights, layer as u64).normal(&mut normal);
         let deviation = self.deviation(inputs, outputs);
-        for (weight, normal) in weights.iter_mut().zip(normal) {
-            *weight = T::from_f64(deviation * normal);
+        for (i, row) in normal.chunks_exact(outputs).enumerate() {
+            for (unit, normal) in row.iter().enumerate() {
+                weights[unit * inputs + i] = T::from_f64(deviation * normal);
+            }
         }
     }
 }

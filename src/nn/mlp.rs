@@ -24,14 +24,18 @@ use crate::exec::Exec;
 use crate::matrix::{Mat, MatRef};
 use layer::{Layer, Pass, Trace, rows, rows_mut};
 
+/// Multiply–adds that take as long as a parameter's gradient is written and its update.
+const UPDATE: usize = 64;
 /// Examples that inference takes through the network at once.
 const EVALUATION_BATCH: usize = 256;
 
 /// A multi-layer perceptron: dense layers with batch norm, an activation and dropout each, as they were asked for, and an output that
 /// belongs to its cost ([`Output`]).
 ///
-/// All parameters are one slice (W⁽¹⁾, b⁽¹⁾ or γ⁽¹⁾ and β⁽¹⁾, W⁽²⁾, … each from a cache line on, zeros between; [`Mlp::tensors`] has
+/// All parameters are one slice (W⁽¹⁾ᵀ, b⁽¹⁾ or γ⁽¹⁾ and β⁽¹⁾, W⁽²⁾ᵀ, … each from a cache line on, zeros between; [`Mlp::tensors`] has
 /// the places), and so are all gradients: an optimizer passes over them once, and a gradient check sees the vector θ of the notes.
+/// Weights are stored by units, as in PyTorch: the core that updates half of the units has their weights at hand in the next step, where it
+/// computes these units.
 ///
 /// Training and inference differ: [`Mlp::forward`] normalises by the statistics of the batch and drops out, [`Mlp::predict`],
 /// [`Mlp::loss`] and [`Mlp::accuracy`] take the running statistics and every unit.
@@ -293,7 +297,8 @@ impl<T: Element> Mlp<T> {
         self.reserve(m);
         self.rows = 0;
         // Weights that inference alone reads stay in the caches of all cores.
-        self.exec = self.exec.chained(step.map(|_| m.saturating_mul(self.step_flops() / 2)));
+        let update = UPDATE * self.parameters.as_slice().len();
+        self.exec = self.exec.chained(step.map(|_| m.saturating_mul(self.step_flops() / 2).saturating_add(update)));
         let pass = Pass { exec: &self.exec, parameters: self.parameters.as_slice(), step };
         for (l, layer) in self.layers.iter().enumerate() {
             let (below, here) = self.traces.split_at_mut(l);

@@ -13,6 +13,8 @@
 //! | γ⁽ˡ⁾, β⁽ˡ⁾ | n⁽ˡ⁾ | of batch norm, in place of b⁽ˡ⁾ |
 //! | A⁽ˡ⁾ = g⁽ˡ⁾(Z⁽ˡ⁾) | m × n⁽ˡ⁾ | activations; of the last layer Ŷ, probabilities or values |
 //!
+//! W⁽ˡ⁾ᵀ is what is stored, units × inputs: see [`Mlp`].
+//!
 //! A training step is three verbs:
 //!
 //! ```

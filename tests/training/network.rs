@@ -89,9 +89,9 @@ impl Plain {
         for tensor in net.tensors() {
             let values: Vec<f64> = net.parameters()[tensor.range].iter().map(|x| x.to_f64()).collect();
             if tensor.name.ends_with("weight") {
-                let (l, n) = (layers.len(), tensor.shape[1]);
+                let (l, n, inputs) = (layers.len(), tensor.shape[0], tensor.shape[1]);
                 let (activation, keep_prob) = HIDDEN.get(l).map_or((Activation::Identity, 1.0), |h| (h.1, h.3));
-                let w = matrix(tensor.shape[0], n, |i, j| values[i * n + j]);
+                let w = matrix(inputs, n, |i, j| values[j * inputs + i]);
                 let running = (vec![0.0; n], vec![0.0; n]);
                 let seed = SEED ^ (l as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 layers.push(Plain { w, shift: Vec::new(), gamma: None, activation, keep_prob, running, seed });
@@ -158,8 +158,8 @@ impl Plain {
             }
         }
         let mut gradient = Vec::new();
-        for k in 0..self.w.len() {
-            for j in 0..n {
+        for j in 0..n {
+            for k in 0..self.w.len() {
                 let w = self.w[k][j];
                 let of_penalty = match penalty {
                     Penalty::None => 0.0,

@@ -7,23 +7,23 @@ use roofline::{Activation, Error, Exec, Mat, MatRef, RunningStatistics};
 /// Sums of a few dozen terms around 1 in f64.
 const TOLERANCE: f64 = 1e-13;
 
-/// A plain forward and backward pass of 4-5-3 with tanh: cost and gradients of W¹, b¹, W², b² in this order.
+/// A plain forward and backward pass of 4-5-3 with tanh: cost and gradients of W¹ᵀ, b¹, W²ᵀ, b² in this order.
 fn plain_step(theta: [&[f64]; 4], x: &[[f64; 4]], labels: &[usize]) -> (f64, Vec<f64>) {
     let [w1, b1, w2, b2] = theta;
     let m = x.len() as f64;
     let (mut cost, mut dw1, mut db1, mut dw2, mut db2) =
         (0.0, vec![0.0; 20], vec![0.0; 5], vec![0.0; 15], vec![0.0; 3]);
     for (x, &label) in x.iter().zip(labels) {
-        let a: Vec<f64> = (0..5).map(|u| (b1[u] + (0..4).map(|i| x[i] * w1[i * 5 + u]).sum::<f64>()).tanh()).collect();
-        let e: Vec<f64> = (0..3).map(|c| (b2[c] + (0..5).map(|u| a[u] * w2[u * 3 + c]).sum::<f64>()).exp()).collect();
+        let a: Vec<f64> = (0..5).map(|u| (b1[u] + (0..4).map(|i| x[i] * w1[u * 4 + i]).sum::<f64>()).tanh()).collect();
+        let e: Vec<f64> = (0..3).map(|c| (b2[c] + (0..5).map(|u| a[u] * w2[c * 5 + u]).sum::<f64>()).exp()).collect();
         let sum: f64 = e.iter().sum();
         cost -= (e[label] / sum).ln() / m;
         let dz: Vec<f64> = (0..3).map(|c| (e[c] / sum - f64::from(c == label)) / m).collect();
         for u in 0..5 {
-            let da: f64 = (0..3).map(|c| dz[c] * w2[u * 3 + c]).sum();
-            (0..3).for_each(|c| dw2[u * 3 + c] += a[u] * dz[c]);
+            let da: f64 = (0..3).map(|c| dz[c] * w2[c * 5 + u]).sum();
+            (0..3).for_each(|c| dw2[c * 5 + u] += a[u] * dz[c]);
             let d = da * (1.0 - a[u] * a[u]);
-            (0..4).for_each(|i| dw1[i * 5 + u] += x[i] * d);
+            (0..4).for_each(|i| dw1[u * 4 + i] += x[i] * d);
             db1[u] += d;
         }
         (0..3).for_each(|c| db2[c] += dz[c]);
@@ -31,7 +31,7 @@ fn plain_step(theta: [&[f64]; 4], x: &[[f64; 4]], labels: &[usize]) -> (f64, Vec
     (cost, [dw1, db1, dw2, db2].concat())
 }
 
-/// Where W¹, b¹, W², b² of 4-5-3 lie in f64: each begins a cache line of 8.
+/// Where W¹ᵀ, b¹, W²ᵀ, b² of 4-5-3 lie in f64: each begins a cache line of 8.
 const RANGES: [std::ops::Range<usize>; 4] = [0..20, 24..29, 32..47, 48..51];
 
 #[test]

@@ -56,10 +56,16 @@ impl Case {
         };
         let mut net = builder.penalty(self.penalty).exec(exec).build().unwrap();
         for tensor in net.tensors() {
-            let weights = numbers(&tensor.name);
-            assert_eq!(FILE.tensor(&tensor.name).unwrap().shape(), tensor.shape, "{}", tensor.name);
+            let mut values = numbers(&tensor.name);
+            let mut shape = FILE.tensor(&tensor.name).unwrap().shape().to_vec();
+            if let [inputs, units] = shape[..] {
+                // The file has W, the network Wᵀ.
+                values = (0..values.len()).map(|at| values[at % inputs * units + at / inputs]).collect();
+                shape.reverse();
+            }
+            assert_eq!(shape, tensor.shape, "{}", tensor.name);
             let places = net.parameters_mut()[tensor.range].iter_mut();
-            places.zip(weights).for_each(|(to, weight)| *to = T::from_f64(weight));
+            places.zip(values).for_each(|(to, value)| *to = T::from_f64(value));
         }
         net
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The format that this code writes and reads.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// Counters go no further, so that every reader of JSON has them exactly and one more is never too much.
 const MAX_COUNT: u64 = 1 << 53;
 

@@ -129,8 +129,9 @@ impl Layer {
         Ok(Self { inputs, outputs, activation, dropout: None, weights, gamma, bias })
     }
 
+    /// W, whose transpose is stored.
     pub(super) fn w<'a, T: Element>(&self, parameters: &'a [T]) -> Result<MatRef<'a, T>, Error> {
-        MatRef::from_slice(&parameters[self.weights.clone()], self.inputs, self.outputs)
+        Ok(MatRef::from_slice(&parameters[self.weights.clone()], self.outputs, self.inputs)?.t())
     }
 
     /// Whether g′ needs U.
@@ -201,7 +202,7 @@ impl Layer {
     ) -> Result<(), Error> {
         let dz = rows(dz, input.rows())?;
         let (dw, db) = gradients[..self.bias.end].split_at_mut(self.bias.start);
-        let dw = MatMut::from_slice(&mut dw[self.weights.clone()], self.inputs, self.outputs)?;
+        let dw = MatMut::from_slice(&mut dw[self.weights.clone()], self.outputs, self.inputs)?.t();
         match self.gamma {
             None => exec.gemm_column_sums(T::ONE, input.t(), dz, T::ZERO, dw, db),
             Some(_) => exec.gemm(T::ONE, input.t(), dz, T::ZERO, dw),

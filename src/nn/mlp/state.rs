@@ -17,7 +17,7 @@ use core::ops::Range;
 /// let names: Vec<String> = net.tensors().into_iter().map(|tensor| format!("{} {:?}", tensor.name, tensor.shape)).collect();
 /// assert_eq!(
 ///     names,
-///     ["layers.0.weight [3, 5]", "layers.0.gamma [5]", "layers.0.beta [5]", "layers.1.weight [5, 2]", "layers.1.bias [2]"]
+///     ["layers.0.weight [5, 3]", "layers.0.gamma [5]", "layers.0.beta [5]", "layers.1.weight [2, 5]", "layers.1.bias [2]"]
 /// );
 /// # Ok::<(), roofline::Error>(())
 /// ```
@@ -25,7 +25,7 @@ use core::ops::Range;
 pub struct Tensor {
     /// `layers.` the number of the layer from 0 on, `.weight`, `.bias`, `.gamma` or `.beta`.
     pub name: String,
-    /// n⁽ˡ⁻¹⁾ × n⁽ˡ⁾ row-major for weights (PyTorch keeps the transpose), n⁽ˡ⁾ for the others.
+    /// n⁽ˡ⁾ × n⁽ˡ⁻¹⁾ row-major for weights, which is W⁽ˡ⁾ᵀ and what PyTorch keeps; n⁽ˡ⁾ for the others.
     pub shape: Vec<usize>,
     /// Where it lies.
     pub range: Range<usize>,
@@ -100,7 +100,7 @@ pub(super) fn tensors(layers: &[Layer]) -> Vec<Tensor> {
         let mut add = |name: &str, shape: &[usize], range: &Range<usize>| {
             tensors.push(Tensor { name: format!("layers.{l}.{name}"), shape: shape.to_vec(), range: range.clone() });
         };
-        add("weight", &[layer.inputs, layer.outputs], &layer.weights);
+        add("weight", &[layer.outputs, layer.inputs], &layer.weights);
         match &layer.gamma {
             None => add("bias", &[layer.outputs], &layer.bias),
             Some(gamma) => {

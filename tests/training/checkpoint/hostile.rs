@@ -111,12 +111,12 @@ fn foreign_files_say_what_they_are() {
         "not a whole safetensors file: its tensors should have 8 bytes, 7 are there"
     );
     assert_eq!(
-        message(&with(r#"\"version\":1"#, r#"\"version\":2"#)),
-        "a checkpoint of format version 2, this program reads version 1"
+        message(&with(r#"\"version\":2"#, r#"\"version\":1"#)),
+        "a checkpoint of format version 1, this program reads version 2"
     );
     // A later version may have anything else.
-    let later = r#"{"__metadata__":{"roofline":"{\"version\":2,\"layers\":[]}"}}"#;
-    assert!(matches!(refused::<f32>(&file(later, &[])), CheckpointError::Version { expected: 1, found: 2 }));
+    let later = r#"{"__metadata__":{"roofline":"{\"version\":3,\"layers\":[]}"}}"#;
+    assert!(matches!(refused::<f32>(&file(later, &[])), CheckpointError::Version { expected: 2, found: 3 }));
     let bytes = small::<f64>(Rule::Sgd).to_bytes().unwrap();
     assert_eq!(message(&bytes), "the checkpoint has numbers of type \"f64\", f32 was asked for");
 }

@@ -15,7 +15,7 @@ fn bomb(start: &str, repeated: &str, end: &str) -> Vec<u8> {
 #[test]
 fn memory_is_a_small_multiple_of_the_file() {
     let tensor = r#""dtype":"F32","shape":[0],"data_offsets":[0,0]"#;
-    let described = |text: &str| format!(r#"{{"__metadata__":{{"roofline":"{{\"version\":1,{text}"#);
+    let described = |text: &str| format!(r#"{{"__metadata__":{{"roofline":"{{\"version\":2,{text}"#);
     let bombs = [
         bomb(r#"{"a":["#, "0,", "0]}"),
         bomb(r#"{"a":["#, "[],", "[]]}"),

@@ -14,7 +14,7 @@ with safe_open(path, framework="numpy") as file:
 run = json.loads(metadata["roofline"])
 
 assert list(metadata) == ["roofline"], metadata
-assert run["version"] == 1 and run["element"] == "f64", run
+assert run["version"] == 2 and run["element"] == "f64", run
 network = run["network"]
 assert (network["inputs"], network["outputs"], network["output"], network["steps"]) == (3, 2, "softmax", 2), network
 assert network["seed"] == 7 and network["penalty"] == {"kind": "l2", "lambda": 0.25}, network
@@ -26,7 +26,7 @@ assert run["position"] == {"seed": 3, "epoch": 4, "batch": 2, "batch_size": 5}, 
 assert run["classes"] == ['no "quotes"', "ja, \u00e4\n"] and run["configuration"] == {"epochs": "5"}, run
 
 parameters = {
-    "layers.0.weight": (3, 2),
+    "layers.0.weight": (2, 3),
     "layers.0.gamma": (2,),
     "layers.0.beta": (2,),
     "layers.1.weight": (2, 2),
@@ -49,11 +49,11 @@ def linear(x, weight, bias):
 rows = [[(i * 7 + j * 5) % 11 * 0.37 + j for j in range(3)] for i in range(23)]
 x = (np.array(rows) - tensors["normalization.mean"]) / np.sqrt(tensors["normalization.variance"])
 
-z = linear(x, tensors["layers.0.weight"].T, 0.0)
+z = linear(x, tensors["layers.0.weight"], 0.0)
 correction = 1 - hidden["batch_norm"]["beta"] ** hidden["batch_norm"]["steps"]
 mean, variance = (tensors[f"layers.0.running_{name}"] / correction for name in ("mean", "variance"))
 u = (z - mean) / np.sqrt(variance + 1e-5) * tensors["layers.0.gamma"] + tensors["layers.0.beta"]
-logits = linear(np.tanh(u), tensors["layers.1.weight"].T, tensors["layers.1.bias"])
+logits = linear(np.tanh(u), tensors["layers.1.weight"], tensors["layers.1.bias"])
 probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
 probabilities /= probabilities.sum(axis=1, keepdims=True)
 for row in probabilities:
