@@ -27,7 +27,7 @@ pub(super) fn grid<T: Element>(
     let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
     let is_mostly_b = product.n > product.m && product.k.saturating_mul(product.n) >= LARGE_B_BYTES / size_of::<T>();
     let copies = matches!(plan.packing, Packing::Before | Packing::OnTheWay);
-    let most = if copies { threads.max(product.m / ROWS_OF_A_COPY) } else { parts };
+    let most = if copies { threads * (product.m / ROWS_OF_A_COPY / threads).max(1) } else { parts };
     let by_rows = high.min(parts).min(most);
     let by_columns = match plan.packing {
         _ if is_mostly_c && high >= 4 * parts => false,

@@ -1,5 +1,6 @@
 //! [`GemmPlan`]: which tile, which blocks, what is packed. Plain data: tests assert it, benches print it.
 
+use super::cost::{SMALL_DEPTH, TINY_WORK};
 use super::steps::MOST_ROWS;
 use super::{Operand, Product, outer, tile};
 use crate::element::Element;
@@ -358,7 +359,7 @@ const STREAM_ROWS: usize = 31;
 /// an L3 holds it: 1.2 to 1.8 times with 16 to 31 MiB, where two already lose.
 const STREAM_C_STEPS: usize = 32;
 /// More than the share of L3 that a core can hope for.
-const STREAM_BYTES: usize = 16 << 20;
+pub(super) const STREAM_BYTES: usize = 16 << 20;
 
 /// Steps of k up to which a tile does little but write C: then half of the accumulators is better, for the next tile can
 /// begin while this one ends, and 4×4 the best shape of eleven (against 6×4: 1.1 to 1.5 times, against 8×2: 1.0 to 1.1).
@@ -371,98 +372,8 @@ const WIDE_TILE_ROWS: usize = 6;
 /// to 1.03 times as fast in the mean, 7 vectors 0.97; where four do 0.99).
 const TRANSPOSED_TILE_ROWS: usize = 8;
 
-impl<T: Element> Product<T> {
-    /// Whether the [`swapped`](Product::swapped) form is less work, and the path that is. Both forms give the same bits.
-    fn least_work(&self) -> (bool, GemmPath) {
-        // Whole vectors where they lie: nothing is less work, and in a small product nothing is by much where few lanes idle.
-        let idle = self.n.wrapping_neg() % T::LANES;
-        let is_small = idle <= self.n / 8 && self.k <= SMALL_DEPTH;
-        let is_tiny = || self.m.saturating_mul(self.n + idle).saturating_mul(self.k) <= TINY_WORK;
-        if self.c.col == 1 && self.b.col == 1 && (idle == 0 || is_small || is_tiny()) {
-            return (false, GemmPath::Tiles);
-        }
-        // Few long rows and columns that both lie along k: no tile gains from transposing B for them.
-        if self.lie_along_k() {
-            return (false, GemmPath::Dots);
-        }
-        let (here, there) = (self.cycles(), self.swapped().cycles());
-        if there.0 < here.0 { (true, there.1) } else { (false, here.1) }
-    }
-
-    /// Few long rows, and columns, that both lie along k.
-    pub(super) fn lie_along_k(&self) -> bool {
-        self.k >= DOT_DEPTH && self.m <= 4 && self.c.col == 1 && self.a.col == 1 && self.b.row == 1
-    }
-
-    /// A rough count of cycles, on the path that takes fewer.
-    fn cycles(&self) -> (f64, GemmPath) {
-        let tiles = self.tile_cycles();
-        match self.dot_cycles() {
-            Some(dots) if dots < tiles => (dots, GemmPath::Dots),
-            _ => (tiles, GemmPath::Tiles),
-        }
-    }
-
-    /// Cycles of tiles: an FMA per vector of C and step of k, half of one for half a vector beside whole ones, half a
-    /// cycle per element of B that packing transposes, and one each time that an element of C is transposed through scratch memory.
-    fn tile_cycles(&self) -> f64 {
-        let [m, n, k] = [self.m, self.n, self.k].map(real);
-        let (whole, rest) = (self.n / T::LANES, self.n % T::LANES);
-        let rest = match rest {
-            0 => 0.0,
-            _ if whole > 0 && rest <= T::LANES / 2 => 0.75,
-            _ => 1.0,
-        };
-        let vectors = real(whole) + rest;
-        let packed = if self.b.col != 1 && self.n > 1 { k * n / 2.0 } else { 0.0 };
-        let scattered = if self.c.col != 1 && self.n > 1 { m * n + SCATTER_CYCLES } else { 0.0 };
-        let is_far = self.m.saturating_mul(self.k).saturating_mul(size_of::<T>()) >= STREAM_BYTES;
-        let share = if self.n <= T::LANES && !is_far { ONE_VECTOR_SHARE } else { 0.95 };
-        m * vectors * k / share + packed + scattered
-    }
-
-    /// Likewise for dot products, where the strides allow them: an FMA per vector of B at 0.9 of the peak, the sum over lanes, and a cycle per
-    /// element of a B that is copied first.
-    fn dot_cycles(&self) -> Option<f64> {
-        let contiguous = |stride: isize, len: usize| stride == 1 || len == 1;
-        // Few columns are worth a copy with k contiguous.
-        let copied = self.b.row != 1 && self.n < T::LANES * 2;
-        let fits = self.k > 1
-            && contiguous(self.a.col, self.k)
-            && (copied || contiguous(self.b.row, self.k))
-            && contiguous(self.c.col, self.n);
-        let [m, n, k] = [self.m, self.n, self.k].map(real);
-        let vectors = real(self.k.div_ceil(T::LANES));
-        fits.then_some(m * n * (vectors * (1.0 / 0.9) + lane_sum::<T>()) + if copied { k * n * 1.05 } else { 0.0 })
-    }
-}
-
-/// Share of the FMA peak of tiles of one vector, which need a load for each FMA, as long as A does not come from memory. (At 0.95, dot products
-/// were not taken where they are 1.05 to 1.4 times as fast: few rows that fill a vector, against Wᵀ.)
-const ONE_VECTOR_SHARE: f64 = 0.8;
-
-/// What it takes to begin with scratch memory. (32×10×24 with X transposed turned took 1.5 times as long as not, 128×10×24 takes 0.85.)
-const SCATTER_CYCLES: f64 = 400.0;
-
-/// A length as a float. From a signed integer, for which x86-64 has an instruction.
-fn real(len: usize) -> f64 {
-    len as isize as f64
-}
-
-/// Steps of k up to which the choice of path is not worth its time (20 ns).
-const SMALL_DEPTH: usize = 64;
-/// Steps of k from which few rows are dot products whatever else they are: no model that counts cycles says otherwise.
-const DOT_DEPTH: usize = 32;
-
-/// Multiply–adds, those of idle lanes too, up to which no other choice gains as much as choosing takes.
-const TINY_WORK: usize = 4096;
 /// Multiply–adds up to which nothing but the tile is chosen: no copy, no block matters.
 const SMALL_WORK: usize = 1 << 16;
-
-/// Cycles for the sum over the lanes of one dot product.
-const fn lane_sum<T: Element>() -> f64 {
-    if size_of::<T>() == 4 { 3.0 } else { 2.0 }
-}
 
 /// The tile for `m` rows and `vectors` vectors of columns: as many rows as fit (at most `wide` if it does not reach over all columns) and leave
 /// no small rest, then as wide as fits, likewise.

@@ -24,6 +24,7 @@
 //! vectors of C, of a small product, are the sum of four chains each (small.rs).
 
 mod blocking;
+mod cost;
 mod dot;
 mod epilogue;
 mod nest;

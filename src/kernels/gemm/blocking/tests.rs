@@ -269,6 +269,15 @@ fn each_product_of_a_layer_has_its_way() {
     }
 }
 
+/// Both operands stored by steps of k: the larger one is A, where no L2 holds it and C has a few vectors.
+#[test]
+fn deep_products_read_the_larger_operand_once() {
+    let is_turned = |m, n, k| GemmPlan::new(&mut product(m, n, k, [true, false, false]), AVX512).swapped;
+    let shapes =
+        [(256, 784, 1025), (256, 784, 1024), (784, 256, 4096), (256, 496, 1040), (64, 784, 1025), (63, 784, 1025)];
+    assert_eq!(shapes.map(|(m, n, k)| is_turned(m, n, k)), [true, false, false, false, true, false]);
+}
+
 /// The order of summation depends on the type, shape and strides, not on the instruction set.
 #[test]
 fn the_depth_of_a_block_does_not_depend_on_registers() {
