@@ -6,9 +6,9 @@ use crate::kernels::gemm::{GemmPlan, Packing, Product};
 /// Steps of k up to which C rather goes by rows.
 const STEPS_BY_ROWS: usize = 64;
 
-/// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where there
-/// are too few columns, where nothing is packed, B is no larger than caches and they come out more even, or where a tall C is most of the
-/// memory: what a core fetches ahead behind its part of a row is taken from the core that writes there.
+/// How many parts along the rows and along the columns of C: columns, so that no part of B is packed twice; rows where threads would wait for
+/// columns longer than copies of B take, where nothing is packed, B is no larger than caches and they come out more even, or where a tall C
+/// is most of the memory: what a core fetches ahead behind its part of a row is taken from the core that writes there.
 pub(super) fn grid<T: Element>(
     product: &Product<T>,
     plan: &GemmPlan,
@@ -106,6 +106,19 @@ mod tests {
             let mut product = to_plan::<f32>(shape, GemmStrides::row_major(n, k));
             let plan = GemmPlan::new(&mut product, AVX512);
             assert_eq!(grid(&product, &plan, (parts, parts), false), expected, "{shape:?}");
+        }
+        // Wᵀ, which every part of the rows would copy.
+        for (shape, is_chained, expected) in [
+            ((256, 256, 784), false, (1, 4)),
+            ((4096, 256, 784), false, (8, 1)),
+            // Turned: columns are examples, rows are units, whose weights a core has in a training step.
+            ((128, 256, 784), false, (1, 2)),
+            ((128, 256, 784), true, (2, 1)),
+        ] {
+            let (_, n, k) = shape;
+            let mut product = to_plan::<f32>(shape, GemmStrides::row_major(n, k).with_b_transposed(k));
+            let plan = GemmPlan::new(&mut product, AVX512);
+            assert_eq!(grid(&product, &plan, (2, 8), is_chained), expected, "{shape:?} with Wᵀ");
         }
         for (m, n) in [(0, 1000), (1000, 0)] {
             let plan = Exec::default().plan::<f32>(m, n, 1000, GemmStrides::row_major(n, 1000));
