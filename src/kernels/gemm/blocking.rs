@@ -17,7 +17,7 @@ pub struct Tile {
 
 impl Tile {
     /// Rows of A that are copied at a time, so that each cache line of a transposed A is read once.
-    pub(super) fn copied_rows(self) -> usize {
+    pub(super) fn rows_of_lines(self) -> usize {
         48 / self.rows * self.rows
     }
 }
@@ -199,10 +199,16 @@ impl GemmPlan {
         self.packing == Packing::InPlace && !self.scatter && p.k <= self.kc && p.work() <= SMALL_WORK
     }
 
-    /// Elements of the rows of A that are copied at a time.
+    /// Rows of A that are copied for the same blocks of B: strips, and all of A unless that is large.
+    pub(super) fn copied_rows<T: Element>(&self, p: &Product<T>) -> usize {
+        let (high, row) = (self.tile.rows, self.kc * size_of::<T>());
+        p.m.min(COPIED_BYTES / row / high * high)
+    }
+
+    /// Elements of the copied rows of A.
     pub(super) fn packed_a<T: Element>(&self, p: &Product<T>) -> usize {
-        let Tile { rows, .. } = self.tile;
-        if self.packs_a { self.tile.copied_rows() / rows * strip_len::<T>(rows, self.kc.min(p.k)) } else { 0 }
+        let strips = self.copied_rows(p).div_ceil(self.tile.rows);
+        if self.packs_a { strips * strip_len::<T>(self.tile.rows, self.kc.min(p.k)) } else { 0 }
     }
 
     /// Elements of the packed block of B.
@@ -328,6 +334,9 @@ fn worth_packing_a<T: Element>(p: &Product<T>) -> bool {
         && p.n >= 128
         && p.n.saturating_mul(p.k) >= 1 << 16
 }
+
+/// Memory for rows of A that are copied.
+const COPIED_BYTES: usize = 8 << 20;
 
 /// Elements that a strip of packed A takes: its rows, and a vector more, which the last store may touch.
 pub(super) const fn strip_len<T: Element>(rows: usize, k: usize) -> usize {

@@ -132,6 +132,7 @@ unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &Gemm
     let is_large = whole.m.saturating_mul(whole.n).saturating_mul(size_of::<T>()) >= LARGE_C_BYTES;
     let rows = match plan.scatter {
         true => plan.scattered_rows(whole),
+        false if plan.packs_a => plan.copied_rows(whole),
         false if keeps_b && is_large && whole.k > plan.kc => ROWS_AT_A_TIME,
         false => whole.m,
     };
@@ -184,49 +185,46 @@ unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, pla
     let packs_before = matches!(plan.packing, Packing::Before | Packing::OnTheWay) && !packs_on_the_way;
     let is_ahead = plan.packing == Packing::Ahead;
 
-    // LOOP 4: columns of B and C
-    let mut jc = 0;
+    // LOOPS 4 and 3, columns of B and C and depth: all of k for some columns, or all columns for some steps where these are copied from A.
+    // There is one empty pass where k = 0, for C is scaled all the same.
+    let (mut jc, mut pc) = (0, 0);
     while jc < whole.n {
-        let n = min(nc, whole.n - jc);
-        // LOOP 3: depth; one empty pass where k = 0, for C is scaled all the same
-        let mut pc = 0;
-        loop {
-            let k = min(kc, whole.k - pc);
-            let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
-            let raw = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
-            let packed = match whole.panels_from {
-                Some(first) => whole.b.ptr.wrapping_offset(pc as isize * whole.b.row).wrapping_add((first + jc) * k),
-                None => space_b,
-            };
-            let packed = Panels { ptr: packed, k: width as isize, panel: (width * k) as isize };
-            if packs_before {
-                // SAFETY: the block lies within B; `packed_b` made room for it.
-                unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
-            }
-            let block = Block {
-                whole,
-                tile: plan.tile,
-                jc,
-                n,
-                pc,
-                k,
-                first: if packs_before || is_ahead { packed } else { raw },
-                rest: if packs_before || packs_on_the_way || is_ahead { packed } else { raw },
-                space_b: packs_on_the_way.then_some(space_b),
-                space_a: plan.packs_a.then_some(space_a.as_mut_ptr()),
-                streams_c: plan.streams_c,
-            };
-            // SAFETY: the caller's debt.
-            unsafe {
-                block.multiply(simd);
-                block.sum_columns(simd);
-            }
-            pc += kc;
-            if pc >= whole.k {
-                break;
-            }
+        let (n, k) = (min(nc, whole.n - jc), min(kc, whole.k - pc));
+        let b = Operand { ptr: whole.b.at(pc, jc), ..whole.b };
+        let raw = Panels { ptr: b.ptr, k: b.row, panel: width as isize };
+        let packed = match whole.panels_from {
+            Some(first) => whole.b.ptr.wrapping_offset(pc as isize * whole.b.row).wrapping_add((first + jc) * k),
+            None => space_b,
+        };
+        let packed = Panels { ptr: packed, k: width as isize, panel: (width * k) as isize };
+        if packs_before {
+            // SAFETY: the block lies within B; `packed_b` made room for it.
+            unsafe { pack::select::<T, S>(b)(simd, b, (k, n), width, space_b) };
         }
-        jc += nc;
+        let block = Block {
+            whole,
+            tile: plan.tile,
+            jc,
+            n,
+            pc,
+            k,
+            first: if packs_before || is_ahead { packed } else { raw },
+            rest: if packs_before || packs_on_the_way || is_ahead { packed } else { raw },
+            space_b: packs_on_the_way.then_some(space_b),
+            space_a: plan.packs_a.then_some(space_a.as_mut_ptr()),
+            streams_c: plan.streams_c,
+        };
+        // SAFETY: the caller's debt.
+        unsafe {
+            block.multiply(simd);
+            block.sum_columns(simd);
+        }
+        (jc, pc) = match plan.packs_a {
+            true if jc + n < whole.n => (jc + n, pc),
+            true if pc + k < whole.k => (0, pc + k),
+            false if pc + k < whole.k => (jc, pc + k),
+            _ => (jc + n, 0),
+        };
     }
 }
 
@@ -295,7 +293,7 @@ impl<T: Element> Block<'_, T> {
             let rows = match m - i {
                 left if left <= high => left,
                 _ if packs => high,
-                left if self.space_a.is_some() => min(self.tile.copied_rows(), left / high * high),
+                left if self.space_a.is_some() => min(self.tile.rows_of_lines(), left / high * high),
                 left if is_tall => left / high * high,
                 left if has_rest => min(self.rows_at_hand(), left / high * high),
                 _ => high,
@@ -336,7 +334,10 @@ impl<T: Element> Block<'_, T> {
         // SAFETY: the caller's debt; `packed_a` made room for the rows that `multiply` takes at a time.
         unsafe {
             let Some(space) = self.space_a else { return self.tiles(simd, (i, rows), a, to) };
-            pack::strips(simd, a, (rows, k), high, space);
+            let space = space.add(i / high * strip_len::<T>(high, k));
+            if self.jc == 0 {
+                pack::strips(simd, a, (rows, k), high, space);
+            }
             for (strip, r) in (0..rows).step_by(high).enumerate() {
                 let rows = min(high, rows - r);
                 let ptr = space.wrapping_add(strip * strip_len::<T>(high, k)).cast_const();
