@@ -156,11 +156,11 @@ fn tall_products<T: Float>() {
 }
 
 /// A transposed A whose columns lie a multiple of 4 KiB apart is copied, some rows at a time: groups of whole tiles, a part of one, and rows
-/// fewer than a tile.
+/// fewer than a tile; for all blocks of columns of B (384 or fewer); and more of A than 8 MiB of scratch memory hold.
 fn columns_of_a_that_share_sets<T: Float>() {
-    let (n, k, mut rng) = (131, kc::<T>() + 200, Rng::new(19));
-    for m in [97, 48, 5, 1] {
-        let a = Layout { pad: 4096 / size_of::<T>() - m, ..Layout::COLS };
+    let (k, page, mut rng) = (kc::<T>() + 200, 4096 / size_of::<T>(), Rng::new(19));
+    for (m, n) in [(97_usize, 131), (48, 131), (5, 131), (1, 131), (101, 401), (4099, 131)] {
+        let a = Layout { pad: m.next_multiple_of(page) - m, ..Layout::COLS };
         for c in [Layout::ROWS, Layout { pad: 7, ..Layout::ROWS }] {
             let case = Case::<T>::new((m, n, k), [a, Layout::ROWS, c], &mut rng).scaled(0.5, 2.0, &mut rng);
             case.verify_sample(&execs(), 200, &mut rng);

@@ -16,7 +16,7 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Rows of A that are copied at a time, so that each cache line of a transposed A is read once.
+    /// Rows of A that are copied before tiles read them, so that each cache line of a transposed A is read once.
     pub(super) fn rows_of_lines(self) -> usize {
         48 / self.rows * self.rows
     }
@@ -189,8 +189,7 @@ impl GemmPlan {
     /// Rows of C that are computed in scratch memory at a time: as many as a cache holds, and if those are few, so many that B is rarely copied
     /// again.
     pub(super) fn scattered_rows<T: Element>(&self, p: &Product<T>) -> usize {
-        let row = p.n.next_multiple_of(T::LANES).saturating_mul(size_of::<T>()).max(1);
-        let rows = FEW_SCATTERED_ROWS.clamp(SCATTERED_BYTES / row, (16 * SCATTERED_BYTES / row).max(self.tile.rows));
+        let rows = rows_in_scratch::<T>(p.n).max(self.tile.rows);
         p.m.min(rows / self.tile.rows * self.tile.rows)
     }
 
@@ -199,7 +198,7 @@ impl GemmPlan {
         self.packing == Packing::InPlace && !self.scatter && p.k <= self.kc && p.work() <= SMALL_WORK
     }
 
-    /// Rows of A that are copied for the same blocks of B: strips, and all of A unless that is large.
+    /// Rows of A whose copies are kept while all columns of B go by: all of A, or as many strips as some memory holds.
     pub(super) fn copied_rows<T: Element>(&self, p: &Product<T>) -> usize {
         let (high, row) = (self.tile.rows, self.kc * size_of::<T>());
         p.m.min(COPIED_BYTES / row / high * high)
@@ -286,6 +285,12 @@ fn columns_of_a_block<T: Element>(tile: Tile) -> usize {
         table
     };
     table[tile.vectors]
+}
+
+/// Rows of `n` columns that are computed in scratch memory at a time, of however many rows tiles have.
+pub(super) fn rows_in_scratch<T: Element>(n: usize) -> usize {
+    let row = n.next_multiple_of(T::LANES).saturating_mul(size_of::<T>()).max(1);
+    FEW_SCATTERED_ROWS.clamp(SCATTERED_BYTES / row, (16 * SCATTERED_BYTES / row).max(1))
 }
 
 /// Memory for rows of C that are scattered: what half of an L2 holds, or 16 times as much for so many rows.

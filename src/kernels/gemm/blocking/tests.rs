@@ -81,6 +81,25 @@ fn a_transposed_a_is_packed_where_its_rows_share_sets_of_the_caches() {
     assert!(!packs((1024, 512, 1024), false));
 }
 
+/// As many whole strips as 8 MiB hold, 6 or 8 rows of 512 steps each.
+#[test]
+fn copied_rows_take_8_mib_at_most() {
+    let rows = |m, n| {
+        let p = &mut product(m, n, 1024, [true, false, false]);
+        let plan = GemmPlan::new(p, AVX512);
+        assert!(plan.packed_a(p) * size_of::<f32>() <= (8 << 20) + 64 * m, "{plan:?}");
+        (plan.tile.rows, plan.copied_rows(p))
+    };
+    assert_eq!([(8192, 512), (8192, 560), (1024, 512)].map(|(m, n)| rows(m, n)), [(6, 4092), (8, 4096), (6, 1024)]);
+}
+
+/// A turned product packs Xᵀ again for all rows of Wᵀ that go through scratch memory together: worth it for few rows of X.
+#[test]
+fn weights_are_packed_once_for_a_large_batch() {
+    let turned = |m| GemmPlan::new(&mut product(m, 4096, 4096, [false, true, false]), AVX512).swapped;
+    assert_eq!([64, 256, 512, 1024].map(turned), [true, true, false, false]);
+}
+
 /// A block of B takes as much memory with few steps as with many.
 #[test]
 fn blocks_of_few_steps_are_wider() {
