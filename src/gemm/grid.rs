@@ -25,17 +25,30 @@ pub(super) fn grid<T: Element>(
     let excess =
         |units: usize, unit: usize, len: usize| (units.div_ceil(parts) * unit) as f64 * parts as f64 / len as f64;
     let is_mostly_c = product.k <= STEPS_BY_ROWS && !plan.scatter;
-    let is_mostly_b = product.n > product.m && product.k.saturating_mul(product.n) >= LARGE_B_BYTES / size_of::<T>();
+    let is_large = |a: usize, b: usize| a.saturating_mul(b) >= LARGE_BYTES / size_of::<T>();
+    let is_mostly_b = product.n > product.m && is_large(product.k, product.n);
     let copies = matches!(plan.packing, Packing::Before | Packing::OnTheWay);
-    let most = if copies { threads * (product.m / ROWS_OF_A_COPY / threads).max(1) } else { parts };
-    let by_rows = high.min(parts).min(most);
-    let by_columns = match plan.packing {
+    // A few parts for each thread, or one where each of them copies or reads much.
+    let rows_of_a_part = match copies {
+        true => ROWS_OF_A_COPY,
+        false if is_large(product.k, product.n) => product.m,
+        false => 1,
+    };
+    let columns_of_a_part = match plan.streams_b::<T>() || is_large(product.m, product.k) {
+        true if copies => plan.nc,
+        true => product.n,
+        false => 1,
+    };
+    let few = |len: usize, least: usize| parts.min(threads * (len / least / threads).max(1));
+    let (by_rows, by_columns) = (high.min(few(product.m, rows_of_a_part)), wide.min(few(product.n, columns_of_a_part)));
+    let goes_by_columns = match plan.packing {
+        _ if plan.packs_a && high >= parts => false,
         _ if is_mostly_c && high >= 4 * parts => false,
         // In a training step A are the weights then, and each core reads the rows that it updated.
         Packing::Before | Packing::OnTheWay if is_chained && plan.swapped && high >= parts => false,
-        Packing::Before | Packing::OnTheWay if wide < parts && wide < high => {
+        Packing::Before | Packing::OnTheWay if wide < 4 * threads && wide < high => {
             let copying = 1.0 + (COPY_ROWS * by_rows) as f64 / product.m as f64;
-            let idling = (wide.div_ceil(threads) * threads) as f64 / wide as f64;
+            let idling = (wide.div_ceil(threads) * width * threads) as f64 / product.n as f64;
             READING_A * idling <= copying
         }
         Packing::Before | Packing::OnTheWay => true,
@@ -43,7 +56,7 @@ pub(super) fn grid<T: Element>(
         _ if product.m > product.n && product.k < product.n && high >= parts => false,
         Packing::InPlace | Packing::Ahead => excess(wide, width, product.n) <= excess(high, plan.tile.rows, product.m),
     };
-    if by_columns { (1, parts.min(wide)) } else { (by_rows, 1) }
+    if goes_by_columns { (1, by_columns) } else { (by_rows, 1) }
 }
 
 /// Rows that are multiplied in the time that it takes to copy B, which every part of the rows does for itself.
@@ -54,9 +67,11 @@ const ROWS_OF_A_COPY: usize = 16 * COPY_ROWS;
 /// What it takes more where parts of the columns all read A.
 const READING_A: f64 = 1.04;
 
-/// Bytes of a B that every core better reads a part of than all: 48×1000×1000 `f32` twice as fast on two cores of Granite Rapids, 96×784×1024
-/// 1.4 times, 128×784×512 1.1 times; 256×784×256, whose B is smaller, would lose 6 %.
-const LARGE_B_BYTES: usize = 1 << 20;
+/// Bytes of an A or B that every core better reads a part of than all (48×1000×1000 `f32` twice as fast on two cores of Granite Rapids, 96×784×1024
+/// 1.4 times, 128×784×512 1.1 times; 256×784×256, whose B is smaller, would lose 6 %), or if it needs all, reads once: two parts instead of
+/// eight made 64×64×8192 1.5 times as fast, 768×768×768 1.2, 1024×512×784 1.13, 1×4096×4096, of whose B one reads runs of 8 KiB then instead of
+/// 2, 1.1 to 1.6.
+const LARGE_BYTES: usize = 1 << 20;
 
 /// Panels up to which parts need not be whole ones, where B is not copied. Halves of more gain nothing, and of 1×4096×4096 `f32`, whose rows lie
 /// 16 KiB apart, lose 10 %.
@@ -127,6 +142,15 @@ mod tests {
             let strides = GemmStrides::row_major(n, k).with_b_transposed(k);
             assert_eq!(cut(shape, strides, (2, 8), is_chained), expected, "{shape:?} with Wᵀ");
         }
+        // One part a thread where more would all read, or copy, much.
+        let plain = |(m, n, k): (usize, usize, usize)| cut((m, n, k), GemmStrides::row_major(n, k), (2, 8), false);
+        assert_eq!([(1, 4096, 4096), (64, 64, 8192), (1024, 512, 784)].map(plain), [(1, 2), (2, 1), (1, 2)]);
+        assert_eq!([(768, 768, 768), (768, 1536, 768), (32, 2048, 512)].map(plain), [(1, 2), (1, 4), (1, 8)]);
+        // 77 columns are one panel and a part of one.
+        assert_eq!(plain((333, 77, 501)), (2, 1));
+        // Whoever computes some columns copies all of Xᵀ.
+        let strides = GemmStrides::row_major(1024, 1024).with_a_transposed(1024);
+        assert_eq!(cut((1024, 1024, 1024), strides, (2, 8), false), (4, 1));
         for (m, n) in [(0, 1000), (1000, 0)] {
             let plan = Exec::default().plan::<f32>(m, n, 1000, GemmStrides::row_major(n, 1000));
             assert_eq!(plan.parts, (1, 1), "{m} rows, {n} columns");

@@ -180,6 +180,11 @@ impl GemmPlan {
         }
     }
 
+    /// Whether B goes from memory through the tiles, whole rows, few at a time.
+    pub(crate) fn streams_b<T: Element>(&self) -> bool {
+        self.kc < kc::<T>()
+    }
+
     /// Elements of scratch memory that the plan needs: rows of C that are scattered, then packed B and copied rows of A.
     pub(crate) fn workspace<T: Element>(&self, p: &Product<T>) -> usize {
         let scattered = if self.scatter { self.scattered_rows(p) * p.n.next_multiple_of(T::LANES) } else { 0 };
