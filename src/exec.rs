@@ -135,6 +135,12 @@ impl Exec {
         if quanta < 2 { 1 } else { parallel::parts(self.threads(), quanta, self.chain) }
     }
 
+    /// [`Exec::parts`] of a call whose result moves between cores: where these are far apart, only if a chain of `chain` multiply–adds pays.
+    pub(crate) fn parts_of_moving(&self, work: usize, quantum: usize, chain: usize) -> usize {
+        let quanta = work / quantum;
+        if quanta < 2 { 1 } else { parallel::parts(self.threads(), quanta, self.chain.or(Some(chain))) }
+    }
+
     /// [`Exec::parts`] where every helper is awake.
     pub(crate) fn most_parts(&self, work: usize, quantum: usize) -> usize {
         parallel::most_parts(self.threads(), work / quantum)

@@ -20,6 +20,11 @@ use grid::{grid, unit_of_columns};
 
 /// Multiply–adds that take about 2.5 µs: see [`Exec::parts`].
 const QUANTUM: usize = 1 << 17;
+/// Steps of k below which it is C that takes the time. What a core fetches ahead, behind the rows that it writes, another one then gets back: two
+/// cores of Granite Rapids, which are far apart, took 1.1 to 1.5 times as long as one over 256×128×8 and 512×256×2, 0.75 times over 512×256×8.
+const WRITING_STEPS: usize = 16;
+/// Multiply–adds of a training step that pays as late as one of such a product: the fork in 512×256×8, none in 784×256×2.
+const CHAIN_OF_WRITING: usize = 12;
 
 /// C ← alpha·A·B + beta·C on the default [`Exec`]. See [`Exec::gemm`].
 ///
@@ -271,7 +276,11 @@ impl Exec {
     /// As [`Exec::multiply_generic`].
     #[inline(never)]
     unsafe fn multiply_large<T: Element>(&self, product: &mut Product<T>, ahead: Option<usize>) {
-        let parts = self.parts(product.effort(), QUANTUM);
+        let effort = product.effort();
+        let parts = match product.k < WRITING_STEPS {
+            true => self.parts_of_moving(effort, QUANTUM, effort.saturating_mul(CHAIN_OF_WRITING)),
+            false => self.parts(effort, QUANTUM),
+        };
         if parts == 1 && is_few_dots(product) {
             T::dispatch(self.token(), Dots::all(product));
             return;

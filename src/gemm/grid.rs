@@ -46,9 +46,9 @@ pub(super) fn grid<T: Element>(
         _ if is_mostly_c && high >= 4 * parts => false,
         // In a training step A are the weights then, and each core reads the rows that it updated.
         Packing::Before | Packing::OnTheWay if is_chained && plan.swapped && high >= parts => false,
-        Packing::Before | Packing::OnTheWay if wide < 4 * threads && wide < high => {
+        Packing::Before | Packing::OnTheWay if wide / 4 < threads && wide < high => {
             let copying = 1.0 + (COPY_ROWS * by_rows) as f64 / product.m as f64;
-            let idling = (wide.div_ceil(threads) * width * threads) as f64 / product.n as f64;
+            let idling = (wide.div_ceil(threads) * width) as f64 * threads as f64 / product.n as f64;
             READING_A * idling <= copying
         }
         Packing::Before | Packing::OnTheWay => true,
@@ -148,6 +148,8 @@ mod tests {
         assert_eq!([(768, 768, 768), (768, 1536, 768), (32, 2048, 512)].map(plain), [(1, 2), (1, 4), (1, 8)]);
         // 77 columns are one panel and a part of one.
         assert_eq!(plain((333, 77, 501)), (2, 1));
+        let (strides, threads) = (GemmStrides::row_major(77, 501), usize::MAX);
+        assert_eq!(cut((333, 77, 501), strides, (threads, 8), false), (8, 1), "as many threads as there are numbers");
         // Whoever computes some columns copies all of Xᵀ.
         let strides = GemmStrides::row_major(1024, 1024).with_a_transposed(1024);
         assert_eq!(cut((1024, 1024, 1024), strides, (2, 8), false), (4, 1));
