@@ -60,7 +60,7 @@ pub struct GemmPlan {
     pub tile: Tile,
     /// What becomes of B.
     pub packing: Packing,
-    /// Rows of A are copied before they are used, tile by tile.
+    /// Rows of A are copied before they are used, for all columns of B.
     pub packs_a: bool,
     /// C has no unit stride: strips of it are computed in scratch memory and transposed or scattered.
     pub scatter: bool,

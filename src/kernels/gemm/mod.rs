@@ -8,7 +8,8 @@
 //!                  the register tile: R×V vectors of C, K loop inside                          (tile.rs, steps.rs)
 //! ```
 //!
-//! The fifth loop of Goto and van de Geijn (2008), over blocks of packed A, is not there: pack.rs says why.
+//! The fifth loop of Goto and van de Geijn (2008), over blocks of packed A, is not there: pack.rs says why. Where rows of A are packed all the same,
+//! LOOP 3 goes around LOOP 4, so that they are once.
 //!
 //! Vectors lie along the rows of C. Where C is column-major the operands swap roles, Cᵀ = Bᵀ·Aᵀ, so that they lie along
 //! its columns. Packing is left out where it costs more than it saves (blocking.rs says when): the tile reads any strides.

@@ -185,8 +185,8 @@ unsafe fn loops_of_rows<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, pla
     let packs_before = matches!(plan.packing, Packing::Before | Packing::OnTheWay) && !packs_on_the_way;
     let is_ahead = plan.packing == Packing::Ahead;
 
-    // LOOPS 4 and 3, columns of B and C and depth: all of k for some columns, or all columns for some steps where these are copied from A.
-    // There is one empty pass where k = 0, for C is scaled all the same.
+    // LOOPS 4 and 3, columns of B and C and depth: all of k for some columns, or, where rows of A are copied, all columns for some of k. One
+    // empty pass where k = 0, for C is scaled all the same.
     let (mut jc, mut pc) = (0, 0);
     while jc < whole.n {
         let (n, k) = (min(nc, whole.n - jc), min(kc, whole.k - pc));
