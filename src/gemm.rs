@@ -211,12 +211,8 @@ impl Exec {
             return Err(Error::Length { what: "gemm: column sums", expected: product.n, found: sums.len() });
         }
         let (one, whole, to) = (T::ONE, product, sums.as_mut_ptr());
-        let is_turned = product.c.col != 1 && product.c.row == 1;
-        if is_turned {
-            product = product.swapped();
-        }
-        let is_fused =
-            self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0 && !is_turned && !is_small(&product);
+        let is_plain = !product.is_column_major() && !is_small(&product);
+        let is_fused = self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0 && is_plain;
         product.column_sums = is_fused.then_some(to);
         // SAFETY: the views' addresses were checked at construction, the borrows of C and of the sums are unique.
         unsafe {
@@ -262,6 +258,9 @@ impl Exec {
         } else if self.backend() != Backend::Native {
             // SAFETY: the caller's debt.
             return unsafe { self.foreign_product(product) };
+        }
+        if ahead.is_none() && product.is_column_major() {
+            *product = product.swapped();
         }
         // SAFETY: the caller's debt.
         unsafe {

@@ -12,6 +12,7 @@ both_types!(
     outputs_of_another_shape_are_refused,
     outputs_that_do_not_tell_the_gradient_are_refused,
     column_sums_are_exact_beside_any_product,
+    products_beside_column_sums_have_the_bits_that_they_have_alone,
     column_sums_of_another_length_are_refused,
 );
 
@@ -85,6 +86,24 @@ fn column_sums_are_exact_beside_any_product<T: Float>() {
                     let wrong = (0..n).find(|&j| sums[j].to_f64() != expected(j));
                     assert_eq!(wrong, None, "{m}×{n}×{k} on {exec:?}: {sums:?}");
                     assert!(row_major(&c) == row_major(&plain) && c.gaps_untouched(), "{m}×{n}×{k} on {exec:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Also where C lies by columns, and where its transpose is a small product, one of a row among them.
+fn products_beside_column_sums_have_the_bits_that_they_have_alone<T: Float>() {
+    let mut rng = Rng::new(35);
+    for (m, n, k) in [(27, 1, 154), (20, 2, 100), (30, 5, 60), (64, 8, 100), (128, 10, 33), (70, 90, 80)] {
+        for a in [Layout::ROWS, Layout::COLS] {
+            for c in [Layout::ROWS, Layout::COLS, Layout { pad: 5, ..Layout::COLS }] {
+                let case = Case::<T>::new((m, n, k), [a, Layout::ROWS, c], &mut rng).scaled(-0.5, 2.0, &mut rng);
+                for exec in execs() {
+                    let (alone, mut beside, mut sums) = (case.run(exec), case.c.clone(), vec![T::ZERO; n]);
+                    let (a, b) = (case.a.view(), case.b.view());
+                    exec.gemm_column_sums(case.alpha, a, b, case.beta, beside.view_mut(), &mut sums).unwrap();
+                    assert!(row_major(&beside) == row_major(&alone), "{case:?} on {exec:?}");
                 }
             }
         }

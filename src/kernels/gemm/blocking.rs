@@ -106,6 +106,11 @@ pub(super) const fn kc<T: Element>() -> usize {
 impl GemmPlan {
     /// Turns the product as it is less work, and plans it in one part.
     pub(crate) fn new<T: Element>(p: &mut Product<T>, registers: usize) -> Self {
+        if p.is_column_major() {
+            *p = p.swapped();
+            let plan = Self::new(p, registers);
+            return Self { swapped: !plan.swapped, ..plan };
+        }
         if !is_small(p) {
             return Self::not_small(p, registers);
         }

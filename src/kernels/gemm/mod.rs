@@ -208,6 +208,11 @@ impl<T: Copy> Product<T> {
         m.saturating_mul(n).saturating_mul(k)
     }
 
+    /// Whether C lies by columns: [`swapped`](Self::swapped), it lies by rows, and is planned as such.
+    pub(crate) fn is_column_major(&self) -> bool {
+        self.c.col != 1 && self.c.row == 1
+    }
+
     /// The same product with the operands in each other's role: Cᵀ = Bᵀ·Aᵀ.
     pub(crate) fn swapped(self) -> Self {
         let c = Output { ptr: self.c.ptr, row: self.c.col, col: self.c.row };
