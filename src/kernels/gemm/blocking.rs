@@ -342,10 +342,12 @@ fn is_aliased<T>(operand: Operand<T>) -> bool {
 
 /// Whether copies of the rows of A pay: of a transposed A, whose steps along k lie a multiple of 4 KiB apart and share so few sets of the
 /// caches that neither L1 nor L2 holds a strip of them; the hints that fetch the next strip are lost too. (1024³ `f32` 1.7 times as
-/// fast on Emerald Rapids, 4096×4096×1024 twice.)
+/// fast on Emerald Rapids, 4096×4096×1024 twice.) And of any, where so many columns read them that a page for each step costs more: 256×784×256 and
+/// ×1024 1.03 and 1.05 times as fast on Granite Rapids, `f64` 1.03 and 1.00; with 512 columns 0.98 to 1.03, or with 64 rows 1.00.
 fn worth_packing_a<T: Element>(p: &Product<T>) -> bool {
+    let is_wide = p.n >= 768 && p.m >= 192;
     p.a.row == 1
-        && is_aliased(p.a.t())
+        && (is_aliased(p.a.t()) || is_wide)
         && p.c.col == 1
         && p.k >= 128
         && p.n >= 128

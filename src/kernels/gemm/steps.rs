@@ -35,12 +35,15 @@ pub(super) enum Ahead {
     Nothing,
     /// The next rows of B, and a row of A.
     Lines,
+    /// A row of A.
+    RowOfA,
     /// The next rows of A, all of them: B is little and A is read once.
     Rows,
 }
 
 const NOTHING: u8 = Ahead::Nothing as u8;
 const LINES: u8 = Ahead::Lines as u8;
+const ROW_OF_A: u8 = Ahead::RowOfA as u8;
 const ROWS: u8 = Ahead::Rows as u8;
 
 /// Elements from one row and one step of k to the next, and what is asked for ahead.
@@ -88,13 +91,18 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
         unsafe {
             // Edges are few, what goes past the caches is short, and tall products have high tiles: less code.
             let rows = const { KIND != PACKING && KIND != STREAMING && R >= 6 } && self.way.fetches == Ahead::Rows;
-            let lines = const { KIND == PLAIN || KIND == PACKING } && !rows && self.way.fetches != Ahead::Nothing;
+            let row = const { KIND == PLAIN } && self.way.fetches == Ahead::RowOfA;
+            let lines = const { KIND == PLAIN || KIND == PACKING }
+                && !rows
+                && matches!(self.way.fetches, Ahead::Lines | Ahead::Rows);
             let rest = match (self.way.a_k == 1, self.way.a_row == 1) {
                 _ if !S::PINS => count,
                 (true, _) if lines => self.together::<ALONG, LINES>(count),
+                (true, _) if row => self.together::<ALONG, ROW_OF_A>(count),
                 (true, _) if rows && count >= MOST_ROWS => self.together::<ALONG, ROWS>(count),
                 (true, _) => self.together::<ALONG, NOTHING>(count),
                 (false, true) if lines => self.together::<ACROSS, LINES>(count),
+                (false, true) if row => self.together::<ACROSS, ROW_OF_A>(count),
                 (false, true) => self.together::<ACROSS, NOTHING>(count),
                 (false, false) => count,
             };
@@ -175,7 +183,7 @@ impl<T: Element, S: Simd<T>, const R: usize, const V: usize, const KIND: u8> Ste
         if LIES == ALONG && FETCHES == ROWS && u < R {
             simd.prefetch(nth_line(a, u, row).wrapping_add(u).wrapping_offset(ahead));
         }
-        if FETCHES == LINES && (LIES == ACROSS || u == 0) {
+        if (FETCHES == ROW_OF_A || FETCHES == LINES) && (LIES == ACROSS || u == 0) {
             simd.prefetch(a[0].wrapping_offset(ahead));
         }
         // SAFETY: the caller's debt. The pointers step past the end only by wrapping.

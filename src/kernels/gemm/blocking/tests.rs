@@ -81,6 +81,13 @@ fn a_transposed_a_is_packed_where_its_rows_share_sets_of_the_caches() {
     assert!(!packs((1024, 512, 1024), false));
 }
 
+/// dZᵀ of 256 units and X of 784 inputs, not of few rows or fewer columns.
+#[test]
+fn a_transposed_a_is_packed_where_many_columns_read_it() {
+    let packs = |(m, n)| GemmPlan::new(&mut product(m, n, 256, [true, false, false]), AVX512).packs_a;
+    assert_eq!([(256, 784), (192, 768), (191, 768), (256, 767)].map(packs), [true, true, false, false]);
+}
+
 /// As many whole strips as 8 MiB hold, 6 or 8 rows of 512 steps each.
 #[test]
 fn copied_rows_take_8_mib_at_most() {
