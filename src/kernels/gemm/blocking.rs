@@ -152,15 +152,16 @@ impl GemmPlan {
         } else {
             Packing::Before
         };
-        let plan = Self { packing, packs_a: !is_dot && worth_packing_a(p), streams_c: streams_c(p), ..plain };
-        if is_dot || packing == Packing::InPlace && !streams(p) {
+        let plan = Self { packing, streams_c: streams_c(p), ..plain };
+        if is_dot {
             return plan;
         }
-        if !streams(p) {
-            return Self { nc: plan.nc * (kc::<T>() / p.k.clamp(FEWEST_STEPS, kc::<T>())), ..plan };
+        let plan = Self { kc: steps_of_a_block(p), packs_a: worth_packing_a(p), ..plan };
+        match packing {
+            _ if streams(p) => Self { nc: p.n.next_multiple_of(tile.vectors * T::LANES), ..plan },
+            Packing::InPlace => plan,
+            _ => Self { nc: plan.nc * (kc::<T>() / p.k.clamp(FEWEST_STEPS, plan.kc)), ..plan },
         }
-        let kc = if p.m > FEW_STREAM_ROWS { 2 * STREAM_STEPS } else { STREAM_STEPS };
-        Self { kc, nc: p.n.next_multiple_of(tile.vectors * T::LANES), ..plan }
     }
 
     /// The plan for a product whose B was packed ahead in panels of `vectors`.
@@ -187,7 +188,7 @@ impl GemmPlan {
 
     /// Whether B goes from memory through the tiles, whole rows, few at a time.
     pub(crate) fn streams_b<T: Element>(&self) -> bool {
-        self.kc < kc::<T>()
+        self.kc <= 2 * STREAM_STEPS
     }
 
     /// Elements of scratch memory that the plan needs: rows of C that are scattered, then packed B and copied rows of A.
@@ -324,8 +325,8 @@ fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
     match tile.vectors {
         1 | 2 if bytes >= 64 << 10 => p.m >= 32,
         _ if is_split(p.b) && bytes >= 128 << 10 => p.m >= 96,
-        _ if is_aliased(p.b) => p.m >= if bytes > 2 << 20 { 32 } else { 256 },
-        _ => p.m >= 256 && bytes >= 2 << 20,
+        _ if is_aliased(p.b) => p.m >= if bytes > NO_L2_BYTES { 32 } else { 256 },
+        _ => p.m >= 256 && bytes >= NO_L2_BYTES,
     }
 }
 
@@ -365,8 +366,23 @@ pub(super) const fn strip_len<T: Element>(rows: usize, k: usize) -> usize {
 /// Whether B is read from memory, not from a cache, and too few rows of A hide that: then whole rows of it are read, few at a
 /// time, and C is updated more often.
 fn streams<T: Element>(p: &Product<T>) -> bool {
-    let bytes = p.k.saturating_mul(p.n).saturating_mul(size_of::<T>());
-    p.b.col == 1 && p.m <= STREAM_ROWS && bytes >= STREAM_BYTES
+    p.m <= STREAM_ROWS && has_rows_of_b(p, STREAM_BYTES)
+}
+
+/// Whether B lies by rows and takes so many bytes.
+fn has_rows_of_b<T: Element>(p: &Product<T>, least: usize) -> bool {
+    p.b.col == 1 && p.k.saturating_mul(p.n).saturating_mul(size_of::<T>()) >= least
+}
+
+/// Steps of k until C is updated. They decide the bits, and so depend on nothing but shape and strides.
+fn steps_of_a_block<T: Element>(p: &Product<T>) -> usize {
+    match p.m {
+        ..=FEW_STREAM_ROWS if streams(p) => STREAM_STEPS,
+        ..=STREAM_ROWS if streams(p) => 2 * STREAM_STEPS,
+        ..=STREAM_ROWS => kc::<T>(),
+        ..=SOME_ROWS if has_rows_of_b(p, NO_L2_BYTES) => kc::<T>() / 2,
+        _ => kc::<T>(),
+    }
 }
 
 /// Whether C goes past the caches, which do not hold it.
@@ -377,11 +393,17 @@ fn streams_c<T: Element>(p: &Product<T>) -> bool {
 }
 
 /// Rows of B that are read side by side: of 8, 16, 32 and 64 the best, 1.5 to 1.8 times as fast as panels over all of k
-/// (1 to 16 × 4096 × 4096 `f32`). Twice as many for more rows of A, which update C as often (24 and 31 rows: 1.06 to 1.18 times as fast on
-/// Emerald Rapids); from 32 on tiles hide the reading (1.16 to 1.2).
+/// (1 to 16 × 4096 × 4096 `f32`). Twice as many for more rows of A, which update C as often (8 to 16 rows: 1.05 to 1.1 times as fast on Granite
+/// Rapids, 24 and 31 rows 1.06 to 1.18 on Emerald Rapids); from 32 on tiles hide the reading (1.16 to 1.2).
 const STREAM_STEPS: usize = 8;
-const FEW_STREAM_ROWS: usize = 16;
+const FEW_STREAM_ROWS: usize = 4;
 const STREAM_ROWS: usize = 31;
+/// Rows up to which a block of a B that no L2 holds has half of the steps and twice the columns, for runs twice as long (on Granite Rapids 32
+/// rows ×1024×1024 and ×4096×4096 1.11 and 1.15 times as fast, `f64` 1.14 and 1.11, 64 rows 1.06, 1.04 and 1.08, 1.04, 128 rows 1.02, 1.02 and 1.04,
+/// 1.00, with columns that are no power of two 0.98 to 1.03, 256 rows 1.00; a quarter of the steps 0.8 to 1.04).
+const SOME_ROWS: usize = 128;
+/// More than the L2 of a core.
+const NO_L2_BYTES: usize = 2 << 20;
 /// Steps of k up to which C is better written past the caches: 2 to 4 times as fast with 1 to 8 steps, 1.7 with 16, 1.1 to
 /// 1.3 with 32; with 64 no gain on AVX-512 and a loss on AVX2 (4096×4096). A single outer product is done sooner in the caches as long as
 /// an L3 holds it: 1.2 to 1.8 times with 16 to 31 MiB, where two already lose.

@@ -154,9 +154,12 @@ fn what_no_cache_holds_is_streamed() {
     let plan = |m, n, k| GemmPlan::new(&mut product(m, n, k, PLAIN), AVX512);
     let blocks = |plan: GemmPlan| (plan.packing, plan.kc, plan.nc);
     // Whole rows of B in one block: 33 panels of 4 vectors.
-    assert_eq!(blocks(plan(16, 2064, 2048)), (Packing::InPlace, 8, 33 * 64));
-    assert_eq!([17, 31].map(|m| blocks(plan(m, 2064, 2048))), [(Packing::InPlace, 16, 33 * 64); 2]);
-    assert_eq!([plan(31, 2048, 2047), plan(32, 2048, 2048)].map(|plan| plan.kc), [512; 2]);
+    assert_eq!([1, 4].map(|m| blocks(plan(m, 2064, 2048))), [(Packing::InPlace, 8, 33 * 64); 2]);
+    assert_eq!([5, 31].map(|m| blocks(plan(m, 2064, 2048))), [(Packing::InPlace, 16, 33 * 64); 2]);
+    assert_eq!([32, 128].map(|m| blocks(plan(m, 2048, 2048))), [(Packing::OnTheWay, 256, 768); 2]);
+    assert_eq!(blocks(plan(129, 2048, 2048)), (Packing::OnTheWay, 512, 384));
+    assert_eq!([(31, 2048, 2047), (31, 1024, 512), (128, 1023, 512)].map(|(m, n, k)| plan(m, n, k).kc), [512; 3]);
+    assert_eq!([32, 128, 129].map(|m| plan(m, 1024, 512).kc), [256, 256, 512]);
     let shapes = [(2048, 2048, 32), (2048, 2048, 4), (2048, 2048, 33), (2047, 2048, 32)];
     assert_eq!(shapes.map(|(m, n, k)| plan(m, n, k).streams_c), [true, true, false, false]);
     assert_eq!([(4095, 2048, 1), (4096, 2048, 1)].map(|(m, n, k)| plan(m, n, k).streams_c), [false, true]);
@@ -307,9 +310,9 @@ fn deep_products_read_the_larger_operand_once() {
 /// The order of summation depends on the type, shape and strides, not on the instruction set.
 #[test]
 fn the_depth_of_a_block_does_not_depend_on_registers() {
-    for shape in [(1, 1, 1), (2048, 2048, 2048), (3, 1000, 70)] {
-        for registers in [4, AVX2, AVX512] {
-            assert_eq!(GemmPlan::new(&mut product(shape.0, shape.1, shape.2, PLAIN), registers).kc, 512);
-        }
+    let shapes = [(1, 1, 1), (3, 1000, 70), (2048, 2048, 2048), (64, 2048, 2048), (20, 2048, 2048)];
+    for registers in [4, AVX2, AVX512] {
+        let plan = |(m, n, k)| GemmPlan::new(&mut product(m, n, k, PLAIN), registers);
+        assert_eq!(shapes.map(|shape| plan(shape).kc), [512, 512, 512, 256, 16]);
     }
 }
