@@ -14,7 +14,7 @@ both_types!(
     tall_products,
     every_layout,
     packed_operands,
-    columns_of_a_that_share_sets,
+    copied_columns_of_a,
     vectors,
     few_steps,
     long_k,
@@ -156,11 +156,12 @@ fn tall_products<T: Float>() {
 }
 
 /// A transposed A whose columns lie a multiple of 4 KiB apart is copied, some rows at a time: groups of whole tiles, a part of one, and rows
-/// fewer than a tile; for all blocks of columns of B (384 or fewer); and more of A than 8 MiB of scratch memory hold.
-fn columns_of_a_that_share_sets<T: Float>() {
+/// fewer than a tile; for all blocks of columns of B (384 or fewer); and more of A than 8 MiB of scratch memory hold. Any transposed A is where
+/// there are 768 columns of B.
+fn copied_columns_of_a<T: Float>() {
     let (k, page, mut rng) = (kc::<T>() + 200, 4096 / size_of::<T>(), Rng::new(19));
-    for (m, n) in [(97_usize, 131), (48, 131), (5, 131), (1, 131), (101, 401), (4099, 131)] {
-        let a = Layout { pad: m.next_multiple_of(page) - m, ..Layout::COLS };
+    for (m, n) in [(97_usize, 131), (48, 131), (5, 131), (1, 131), (101, 401), (4099, 131), (203, 770)] {
+        let a = Layout { pad: if n < 768 { m.next_multiple_of(page) - m } else { 0 }, ..Layout::COLS };
         for c in [Layout::ROWS, Layout { pad: 7, ..Layout::ROWS }] {
             let case = Case::<T>::new((m, n, k), [a, Layout::ROWS, c], &mut rng).scaled(0.5, 2.0, &mut rng);
             case.verify_sample(&execs(), 200, &mut rng);
@@ -312,11 +313,11 @@ fn same_bits_where_a_part_is_one_row<T: Float>() {
     case.verify_sample(&execs.flatten().collect::<Vec<_>>(), 200, &mut rng);
 }
 
-/// A B of 16 MiB, read by whole rows for few rows of A.
+/// A B of 16 MiB, read by whole rows for few rows of A, or copied by blocks of half the steps for some more.
 fn same_bits_of_streamed_operands<T: Float>() {
     let mut rng = Rng::new(15);
     let (n, k) = (2049, (16 << 20) / size_of::<T>() / 2049 + 1);
-    for m in [1, 5] {
+    for m in [1, 5, 33] {
         let case = Case::<T>::new((m, n, k), [Layout::ROWS; 3], &mut rng).scaled(0.5, -2.0, &mut rng);
         case.finished(Activation::Relu, &mut rng).verify_sample(&execs(), 60, &mut rng);
     }

@@ -158,6 +158,7 @@ fn what_no_cache_holds_is_streamed() {
     assert_eq!([5, 31].map(|m| blocks(plan(m, 2064, 2048))), [(Packing::InPlace, 16, 33 * 64); 2]);
     assert_eq!([32, 128].map(|m| blocks(plan(m, 2048, 2048))), [(Packing::OnTheWay, 256, 768); 2]);
     assert_eq!(blocks(plan(129, 2048, 2048)), (Packing::OnTheWay, 512, 384));
+    assert_eq!([1, 2].map(|m| plan(m, 1024, 512).kc), [8, 512]);
     assert_eq!([(31, 2048, 2047), (31, 1024, 512), (128, 1023, 512)].map(|(m, n, k)| plan(m, n, k).kc), [512; 3]);
     assert_eq!([32, 128, 129].map(|m| plan(m, 1024, 512).kc), [256, 256, 512]);
     let shapes = [(2048, 2048, 32), (2048, 2048, 4), (2048, 2048, 33), (2047, 2048, 32)];
