@@ -34,7 +34,7 @@ pub(super) fn grid<T: Element>(
         false if is_large(product.k, product.n) => product.m,
         false => 1,
     };
-    let columns_of_a_part = match plan.streams_b::<T>() || is_large(product.m, product.k) {
+    let columns_of_a_part = match plan.streams_b() || is_large(product.m, product.k) {
         true if copies => plan.nc,
         true => product.n,
         false => 1,

@@ -187,7 +187,7 @@ impl GemmPlan {
     }
 
     /// Whether B goes from memory through the tiles, whole rows, few at a time.
-    pub(crate) fn streams_b<T: Element>(&self) -> bool {
+    pub(crate) fn streams_b(&self) -> bool {
         self.kc <= 2 * STREAM_STEPS
     }
 
