@@ -2,7 +2,7 @@
 
 use super::cost::{SMALL_DEPTH, TINY_WORK};
 use super::steps::MOST_ROWS;
-use super::{Operand, Product, outer, tile};
+use super::{Product, memory, outer, tile};
 use crate::element::Element;
 use core::fmt;
 
@@ -16,9 +16,10 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Rows of A that are copied before tiles read them, so that each cache line of a transposed A is read once.
-    pub(super) fn rows_of_lines(self) -> usize {
-        48 / self.rows * self.rows
+    /// Rows of A that are copied at once, before tiles read them: so many that a step of a transposed A is a run of several lines (against 48 rows
+    /// 1024×1024×1024 `f32` 1.03 times as fast on Granite Rapids, 784×784×1024 1.01, `f64` 1.01).
+    pub(super) fn rows_of_a_copy(self) -> usize {
+        384 / self.rows * self.rows
     }
 }
 
@@ -135,7 +136,7 @@ impl GemmPlan {
         let wide = if p.a.row == 1 && !vectors.is_multiple_of(4) { TRANSPOSED_TILE_ROWS } else { WIDE_TILE_ROWS };
         let tile = if is_short { short_tile(p.m, vectors, registers) } else { tile_for(p.m, wide, vectors, registers) };
         let is_dot = path == GemmPath::Dots;
-        let is_outer = !is_dot && outer::fits(p) && !streams_c(p);
+        let is_outer = !is_dot && outer::fits(p) && !p.streams_c();
         let plain = Self::plain(p, if is_outer { GemmPath::Outer } else { path }, tile);
         // The rest is for products that take longer than the choice.
         if is_outer || !is_dot && p.b.col == 1 && p.work() <= SMALL_WORK {
@@ -145,20 +146,20 @@ impl GemmPlan {
             if p.b.row == 1 { Packing::InPlace } else { Packing::Before }
         } else if p.b.col != 1 && p.n > 1 {
             Packing::Before
-        } else if streams(p) || !worth_packing(p, tile) {
+        } else if p.streams_b() || !p.copies_b(tile) {
             Packing::InPlace
         } else if p.b.col == 1 && tile.rows >= tile::PACKING_ROWS {
             Packing::OnTheWay
         } else {
             Packing::Before
         };
-        let plan = Self { packing, streams_c: streams_c(p), ..plain };
+        let plan = Self { packing, streams_c: p.streams_c(), ..plain };
         if is_dot {
             return plan;
         }
-        let plan = Self { kc: steps_of_a_block(p), packs_a: worth_packing_a(p), ..plan };
+        let plan = Self { kc: p.steps_of_a_block(), packs_a: p.copies_a(), ..plan };
         match packing {
-            _ if streams(p) => Self { nc: p.n.next_multiple_of(tile.vectors * T::LANES), ..plan },
+            _ if p.streams_b() => Self { nc: p.n.next_multiple_of(tile.vectors * T::LANES), ..plan },
             Packing::InPlace => plan,
             _ => Self { nc: plan.nc * (kc::<T>() / p.k.clamp(FEWEST_STEPS, plan.kc)), ..plan },
         }
@@ -167,7 +168,7 @@ impl GemmPlan {
     /// The plan for a product whose B was packed ahead in panels of `vectors`.
     pub(crate) fn packed_ahead<T: Element>(p: &Product<T>, vectors: usize, registers: usize) -> Self {
         let tile = Tile { rows: balanced(p.m, most_rows(registers, vectors)), vectors };
-        Self { packing: Packing::Ahead, streams_c: streams_c(p), ..Self::plain(p, GemmPath::Tiles, tile) }
+        Self { packing: Packing::Ahead, streams_c: p.streams_c(), ..Self::plain(p, GemmPath::Tiles, tile) }
     }
 
     /// Nothing is packed, and blocks are of the usual size, as those of a B that was packed ahead are.
@@ -188,7 +189,7 @@ impl GemmPlan {
 
     /// Whether B goes from memory through the tiles, whole rows, few at a time.
     pub(crate) fn streams_b(&self) -> bool {
-        self.kc <= 2 * STREAM_STEPS
+        self.kc <= 2 * memory::STREAM_STEPS
     }
 
     /// Elements of scratch memory that the plan needs: rows of C that are scattered, then packed B and copied rows of A.
@@ -201,7 +202,8 @@ impl GemmPlan {
     /// again.
     pub(super) fn scattered_rows<T: Element>(&self, p: &Product<T>) -> usize {
         let rows = rows_in_scratch::<T>(p.n).max(self.tile.rows);
-        p.m.min(rows / self.tile.rows * self.tile.rows)
+        let rows = p.m.min(rows / self.tile.rows * self.tile.rows);
+        if self.packs_a { rows.min(self.kept_rows(p)) } else { rows }
     }
 
     /// Whether the tiles read all operands where they lie, so few of them that their order does not matter.
@@ -210,14 +212,14 @@ impl GemmPlan {
     }
 
     /// Rows of A whose copies are kept while all columns of B go by: all of A, or as many strips as some memory holds.
-    pub(super) fn copied_rows<T: Element>(&self, p: &Product<T>) -> usize {
+    pub(super) fn kept_rows<T: Element>(&self, p: &Product<T>) -> usize {
         let (high, row) = (self.tile.rows, self.kc * size_of::<T>());
         p.m.min(COPIED_BYTES / row / high * high)
     }
 
     /// Elements of the copied rows of A.
     pub(super) fn packed_a<T: Element>(&self, p: &Product<T>) -> usize {
-        let strips = self.copied_rows(p).div_ceil(self.tile.rows);
+        let strips = self.kept_rows(p).div_ceil(self.tile.rows);
         if self.packs_a { strips * strip_len::<T>(self.tile.rows, self.kc.min(p.k)) } else { 0 }
     }
 
@@ -315,46 +317,6 @@ const FEWEST_STEPS: usize = 64;
 const BLOCK_BYTES: usize = 768 << 10;
 /// Narrow tiles are those of AVX2, where it may be the best that there is, and L2 as small as the 512 KiB of Zen 2 and 3.
 const NARROW_BLOCK_BYTES: usize = 384 << 10;
-/// Whether a copy of a row-major B pays. It is for a B whose rows a tile reads in short pieces (64 or 128 bytes), for one
-/// whose vectors lie on two cache lines each (511³ `f32` 1.3 times as fast on Emerald Rapids, 96×511×511 1.1 times), for one
-/// whose rows lie a multiple of 4 KiB apart and so share a few sets of the caches, and for one that no L2 holds; and for as
-/// many rows of A as read it often enough (256×784×1024 `f32` 1.03 times as fast on Granite Rapids, 384×768×768 1.06; 784×512 `f64` at 256
-/// rows equal there, 3 % slower on Zen 4).
-fn worth_packing<T: Element>(p: &Product<T>, tile: Tile) -> bool {
-    let bytes = p.k.saturating_mul(p.n).saturating_mul(size_of::<T>());
-    match tile.vectors {
-        1 | 2 if bytes >= 64 << 10 => p.m >= 32,
-        _ if is_split(p.b) && bytes >= 128 << 10 => p.m >= 96,
-        _ if is_aliased(p.b) => p.m >= if bytes > NO_L2_BYTES { 32 } else { 256 },
-        _ => p.m >= 256 && bytes >= NO_L2_BYTES,
-    }
-}
-
-/// Whether rows begin within cache lines.
-fn is_split<T>(operand: Operand<T>) -> bool {
-    let row = operand.row.unsigned_abs().wrapping_mul(size_of::<T>());
-    !(operand.ptr.addr() | row).is_multiple_of(64)
-}
-
-/// Whether rows lie a multiple of 4 KiB apart.
-fn is_aliased<T>(operand: Operand<T>) -> bool {
-    operand.row.unsigned_abs().wrapping_mul(size_of::<T>()).is_multiple_of(4096)
-}
-
-/// Whether copies of the rows of A pay: of a transposed A, whose steps along k lie a multiple of 4 KiB apart and share so few sets of the
-/// caches that neither L1 nor L2 holds a strip of them; the hints that fetch the next strip are lost too. (1024³ `f32` 1.7 times as
-/// fast on Emerald Rapids, 4096×4096×1024 twice.) And of any, where so many columns read them that a page for each step costs more: 256×784×256 and
-/// ×1024 1.03 and 1.05 times as fast on Granite Rapids, `f64` 1.03 and 1.00; with 512 columns 0.98 to 1.03, or with 64 rows 1.00.
-fn worth_packing_a<T: Element>(p: &Product<T>) -> bool {
-    let is_wide = p.n >= 768 && p.m >= 192;
-    p.a.row == 1
-        && (is_aliased(p.a.t()) || is_wide)
-        && p.c.col == 1
-        && p.k >= 128
-        && p.n >= 128
-        && p.n.saturating_mul(p.k) >= 1 << 16
-}
-
 /// Memory for rows of A that are copied.
 const COPIED_BYTES: usize = 8 << 20;
 
@@ -362,55 +324,6 @@ const COPIED_BYTES: usize = 8 << 20;
 pub(super) const fn strip_len<T: Element>(rows: usize, k: usize) -> usize {
     rows * k + T::LANES
 }
-
-/// Whether B is read from memory, not from a cache, and too few rows of A hide that: then whole rows of it are read, few at a
-/// time, and C is updated more often. A single row does not hide L3 either (1×1024×1024, ×4096×784 and ×784×4096 `f32` 1.27, 1.36 and 1.39 times as
-/// fast on Granite Rapids, `f64` 1.3, 1.0 and 1.0; two rows 1.0 to 1.06, on two threads 0.87).
-fn streams<T: Element>(p: &Product<T>) -> bool {
-    p.m <= STREAM_ROWS && has_rows_of_b(p, if p.m == 1 { NO_L2_BYTES } else { STREAM_BYTES })
-}
-
-/// Whether B lies by rows and takes so many bytes.
-fn has_rows_of_b<T: Element>(p: &Product<T>, least: usize) -> bool {
-    p.b.col == 1 && p.k.saturating_mul(p.n).saturating_mul(size_of::<T>()) >= least
-}
-
-/// Steps of k until C is updated. They decide the bits, and so depend on nothing but shape and strides.
-fn steps_of_a_block<T: Element>(p: &Product<T>) -> usize {
-    match p.m {
-        ..=FEW_STREAM_ROWS if streams(p) => STREAM_STEPS,
-        ..=STREAM_ROWS if streams(p) => 2 * STREAM_STEPS,
-        ..=STREAM_ROWS => kc::<T>(),
-        ..=SOME_ROWS if has_rows_of_b(p, NO_L2_BYTES) => kc::<T>() / 2,
-        _ => kc::<T>(),
-    }
-}
-
-/// Whether C goes past the caches, which do not hold it.
-fn streams_c<T: Element>(p: &Product<T>) -> bool {
-    let bytes = p.m.saturating_mul(p.n).saturating_mul(size_of::<T>());
-    let least = if p.k == 1 { 2 * STREAM_BYTES } else { STREAM_BYTES };
-    p.c.col == 1 && p.k <= STREAM_C_STEPS && bytes >= least
-}
-
-/// Rows of B that are read side by side: of 8, 16, 32 and 64 the best, 1.5 to 1.8 times as fast as panels over all of k
-/// (1 to 16 × 4096 × 4096 `f32`). Twice as many for more rows of A, which update C as often (8 to 16 rows: 1.05 to 1.1 times as fast on Granite
-/// Rapids, 24 and 31 rows 1.06 to 1.18 on Emerald Rapids); from 32 on tiles hide the reading (1.16 to 1.2).
-const STREAM_STEPS: usize = 8;
-const FEW_STREAM_ROWS: usize = 4;
-const STREAM_ROWS: usize = 31;
-/// Rows up to which a block of a B that no L2 holds has half of the steps and twice the columns, for runs twice as long (on Granite Rapids 32
-/// rows ×1024×1024 and ×4096×4096 1.11 and 1.15 times as fast, `f64` 1.14 and 1.11, 64 rows 1.06, 1.04 and 1.08, 1.04, 128 rows 1.02, 1.02 and 1.04,
-/// 1.00, with columns that are no power of two 0.98 to 1.03, 256 rows 1.00; a quarter of the steps 0.8 to 1.04).
-const SOME_ROWS: usize = 128;
-/// More than the L2 of a core.
-const NO_L2_BYTES: usize = 2 << 20;
-/// Steps of k up to which C is better written past the caches: 2 to 4 times as fast with 1 to 8 steps, 1.7 with 16, 1.1 to
-/// 1.3 with 32; with 64 no gain on AVX-512 and a loss on AVX2 (4096×4096). A single outer product is done sooner in the caches as long as
-/// an L3 holds it: 1.2 to 1.8 times with 16 to 31 MiB, where two already lose.
-const STREAM_C_STEPS: usize = 32;
-/// More than the share of L3 that a core can hope for.
-pub(super) const STREAM_BYTES: usize = 16 << 20;
 
 /// Steps of k up to which a tile does little but write C: then half of the accumulators is better on Zen 4, for the next tile can
 /// begin while this one ends, and 4×4 the best shape of eleven (against 6×4: 1.1 to 1.5 times, against 8×2: 1.0 to 1.1); on Granite Rapids it

@@ -1,6 +1,7 @@
 //! A rough model of what a product costs, by which it is turned or not and takes its path.
 
-use super::blocking::{STREAM_BYTES, kc, rows_in_scratch};
+use super::blocking::{kc, rows_in_scratch};
+use super::memory::{BEYOND_L2, BEYOND_L3, is_aliased};
 use super::{GemmPath, Product};
 use crate::element::Element;
 
@@ -26,11 +27,13 @@ impl<T: Element> Product<T> {
     }
 
     /// A deep product of which both operands are stored by steps, dW = dZᵀ·X of a large batch, and B, the larger one, is in no L2: turned, X is read
-    /// once and dZ from L2 (256×784×4096 `f32` 1.0 to 1.2 times as fast on Granite Rapids, on two cores 1.4 to 1.5).
+    /// once and dZ from L2 (128×784×2048 `f32` 1.09 times as fast on Granite Rapids, on two cores 1.12, 192×600×4096 `f64` 1.04 and 1.14). Not where its rows
+    /// lie a multiple of 4 KiB apart, which the scratch memory of a turned product would read again and again (512×2048×2048 1.8 to 2.3 times as
+    /// fast), nor where a copy of dZ does better (512×784×2048 1.11).
     fn is_deep(&self) -> bool {
         let lies = self.a.row == 1 && self.b.col == 1 && self.c.col == 1;
-        let is_far = self.k.saturating_mul(self.n).saturating_mul(size_of::<T>()) >= 2 << 20;
-        lies && is_far && (4 * T::LANES..self.n).contains(&self.m) && self.k > 2 * kc::<T>()
+        let is_far = self.bytes_of_b() >= BEYOND_L2 && !is_aliased(self.b);
+        lies && is_far && !self.copies_a() && (4 * T::LANES..self.n).contains(&self.m) && self.k > 2 * kc::<T>()
     }
 
     /// Few long rows, and columns, that both lie along k.
@@ -64,7 +67,7 @@ impl<T: Element> Product<T> {
         let scattered = if scatters { m * n + SCATTER_CYCLES } else { 0.0 };
         let passes = if scatters { real(self.m.div_ceil(rows_in_scratch::<T>(self.n))) } else { 1.0 };
         let packed = if self.b.col != 1 && self.n > 1 { passes * k * n / 2.0 } else { 0.0 };
-        let is_far = self.m.saturating_mul(self.k).saturating_mul(size_of::<T>()) >= STREAM_BYTES;
+        let is_far = self.bytes_of_a() >= BEYOND_L3;
         let share = if self.n <= T::LANES && !is_far { ONE_VECTOR_SHARE } else { 0.95 };
         m * vectors * k / share + packed + scattered
     }

@@ -15,6 +15,7 @@
 
 use super::blocking::balanced;
 use super::epilogue::Rest;
+use super::memory::BEYOND_L2;
 use super::steps::{LINES_OF_A_POINTER, bytes, nth_line};
 use super::tile::{Last, MASKED, Update, write};
 use super::{Product, offset};
@@ -65,9 +66,6 @@ fn rows_at_hand<T>(p: &Product<T>) -> usize {
     let is_all = p.n == 1 || p.m.saturating_mul(row) <= L1_BYTES;
     if is_all { p.m.max(1) } else { (L1_BYTES / 2 / row / 8).max(1) * 8 }
 }
-
-/// Bytes of A from which the rows of the next block are asked for ahead, while the columns go over those of this one: more than L2 holds.
-const FAR_BYTES: usize = 2 << 20;
 
 /// A product whose sums over all of k go to C as they are.
 ///
@@ -176,7 +174,8 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
         let p = self.p;
         // More sums share loads, as far as the registers go.
         let most = sums_at_once(S::REGISTERS);
-        let is_far = p.m.saturating_mul(p.k).saturating_mul(size_of::<T>()) >= FAR_BYTES;
+        // Then the rows of the next block are asked for ahead, while the columns go over those of this one.
+        let is_far = p.bytes_of_a() >= BEYOND_L2;
         let mut j = self.cols.start;
         while j < self.cols.end {
             let end = j + columns(p, j).min(self.cols.end - j);

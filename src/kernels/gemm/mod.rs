@@ -12,7 +12,7 @@
 //! LOOP 3 goes around LOOP 4, so that they are once.
 //!
 //! Vectors lie along the rows of C. Where C is column-major the operands swap roles, Cᵀ = Bᵀ·Aᵀ, so that they lie along
-//! its columns. Packing is left out where it costs more than it saves (blocking.rs says when): the tile reads any strides.
+//! its columns. Packing is left out where it costs more than it saves (memory.rs says when): the tile reads any strides.
 //!
 //! Small products go through the same tiles without these loops (small.rs).
 //!
@@ -28,6 +28,7 @@ mod blocking;
 mod cost;
 mod dot;
 mod epilogue;
+mod memory;
 mod nest;
 mod outer;
 mod pack;

@@ -2,6 +2,7 @@
 
 use super::blocking::strip_len;
 use super::epilogue::Rest;
+use super::memory::BEYOND_L2;
 use super::pack::{self, transpose};
 use super::tile::{self, Fetch, Kind, Panels, Run, Strip, Update};
 use super::{Bias, GemmPath, GemmPlan, Operand, Output, Packing, Product, Tile, dot, outer};
@@ -123,16 +124,15 @@ unsafe fn one_block<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &
 /// Rows that go through all of k before others do, where B is not copied and L2 does not hold C: it then holds a part of C beside a block of
 /// B (4096×256×784: 1.02 times as fast, `f64` 1.04).
 const ROWS_AT_A_TIME: usize = 240;
-const LARGE_C_BYTES: usize = 2 << 20;
 
 /// # Safety
 /// As [`Body`].
 unsafe fn loops<T: Element, S: Simd<T>>(simd: S, whole: &Product<T>, plan: &GemmPlan, workspace: &mut [T]) {
     let keeps_b = matches!(plan.packing, Packing::InPlace | Packing::Ahead);
-    let is_large = whole.m.saturating_mul(whole.n).saturating_mul(size_of::<T>()) >= LARGE_C_BYTES;
+    let is_large = whole.bytes_of_c() >= BEYOND_L2;
     let rows = match plan.scatter {
         true => plan.scattered_rows(whole),
-        false if plan.packs_a => plan.copied_rows(whole),
+        false if plan.packs_a => plan.kept_rows(whole),
         false if keeps_b && is_large && whole.k > plan.kc => ROWS_AT_A_TIME,
         false => whole.m,
     };
@@ -281,9 +281,8 @@ impl<T: Element> Block<'_, T> {
     }
 
     /// Whether the block of B is in L2 when rows from `i` on are multiplied by it.
-    fn is_near(&self, i: usize) -> bool {
-        let &Product { n, k, .. } = self.whole;
-        i >= FAR_ROWS || n.saturating_mul(k).saturating_mul(size_of::<T>()) <= NEAR_BYTES
+    fn has_b_in_l2(&self, i: usize) -> bool {
+        i >= FAR_ROWS || self.whole.bytes_of_b() <= NEAR_BYTES
     }
 
     /// LOOP 2 and LOOP 1.
@@ -302,11 +301,11 @@ impl<T: Element> Block<'_, T> {
         let mut i = 0;
         while i < m {
             let packs = i == 0 && self.space_b.is_some();
-            let most = if self.is_near(i) { m } else { max(FAR_ROWS, high) };
+            let most = if self.has_b_in_l2(i) { m } else { max(FAR_ROWS, high) };
             let rows = match m - i {
                 left if left <= high => left,
                 _ if packs => high,
-                left if self.space_a.is_some() => min(self.tile.rows_of_lines(), left / high * high),
+                left if self.space_a.is_some() => min(self.tile.rows_of_a_copy(), left / high * high),
                 left if is_tall => min(left, most) / high * high,
                 left if has_rest => min(self.rows_at_hand(), left / high * high),
                 _ => high,
@@ -374,7 +373,7 @@ impl<T: Element> Block<'_, T> {
         // Columns are cut anywhere where they lie in B, and between panels where those are copies.
         let is_copy = space_b.is_some() || b.panel != width as isize;
         let panels = if is_copy { n / width } else { tile::whole_panels::<T>(tile.vectors, n) };
-        let fetch = Fetch::of(self.whole, self.tile, (n, k), !is_copy && self.is_near(i));
+        let fetch = Fetch::of(self.whole, self.tile, (n, k), !is_copy && self.has_b_in_l2(i));
         let mut strip = Strip {
             k,
             a,

@@ -5,7 +5,7 @@
 //!   b[0][0 … width−1]  b[1][0 … width−1]  …  b[kc−1][0 … width−1] │ b[0][width … 2·width−1] …
 //! ```
 //!
-//! A is packed only where it is transposed and its columns lie a multiple of 4 KiB apart ([`Strips`]). The tile broadcasts single
+//! A is packed only where it is transposed, and then rarely ([`Product::copies_a`](super::Product::copies_a), [`Strips`]). The tile broadcasts single
 //! elements of it, so no order of A is better than another, and its rows in use (6 × 2 KiB) live in L1 wherever else they come
 //! from: copies of A, whole or panel by panel, with rows or columns kept, lost 3 to 15 % at every size from 64³ to 2048³ against a
 //! prefetch of the rows that come next; on AVX2, copies of a transposed A, a strip at a time, 15 to 25 % at 784×512×256.

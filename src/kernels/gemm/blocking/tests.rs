@@ -71,31 +71,14 @@ fn b_within_cache_lines_is_packed_sooner() {
     assert_eq!(by_address, [Packing::InPlace, Packing::OnTheWay, Packing::InPlace]);
 }
 
-/// Columns of Xᵀ a multiple of 4 KiB apart, and read often enough; not X itself, whose rows are.
-#[test]
-fn a_transposed_a_is_packed_where_its_rows_share_sets_of_the_caches() {
-    let packs = |(m, n, k), ta| GemmPlan::new(&mut product(m, n, k, [ta, false, false]), AVX512).packs_a;
-    let shapes =
-        [(1024, 512, 128), (1024, 128, 512), (1040, 512, 128), (1024, 512, 127), (1024, 127, 520), (1024, 500, 130)];
-    assert_eq!(shapes.map(|shape| packs(shape, true)), [true, true, false, false, false, false]);
-    assert!(!packs((1024, 512, 1024), false));
-}
-
-/// dZᵀ of 256 units and X of 784 inputs, not of few rows or fewer columns.
-#[test]
-fn a_transposed_a_is_packed_where_many_columns_read_it() {
-    let packs = |(m, n)| GemmPlan::new(&mut product(m, n, 256, [true, false, false]), AVX512).packs_a;
-    assert_eq!([(256, 784), (192, 768), (191, 768), (256, 767)].map(packs), [true, true, false, false]);
-}
-
 /// As many whole strips as 8 MiB hold, 6 or 8 rows of 512 steps each.
 #[test]
-fn copied_rows_take_8_mib_at_most() {
+fn kept_rows_take_8_mib_at_most() {
     let rows = |m, n| {
         let p = &mut product(m, n, 1024, [true, false, false]);
         let plan = GemmPlan::new(p, AVX512);
         assert!(plan.packed_a(p) * size_of::<f32>() <= (8 << 20) + 64 * m, "{plan:?}");
-        (plan.tile.rows, plan.copied_rows(p))
+        (plan.tile.rows, plan.kept_rows(p))
     };
     assert_eq!([(8192, 512), (8192, 560), (1024, 512)].map(|(m, n)| rows(m, n)), [(6, 4092), (8, 4096), (6, 1024)]);
 }
@@ -299,13 +282,47 @@ fn each_product_of_a_layer_has_its_way() {
     }
 }
 
-/// Both operands stored by steps of k: the larger one is A, where no L2 holds it and C has a few vectors.
+/// Both operands stored by steps of k: the larger one is A, where no L2 holds it and C has a few vectors, unless its rows share sets of the caches
+/// or rows of the smaller one are worth copies.
 #[test]
 fn deep_products_read_the_larger_operand_once() {
     let is_turned = |m, n, k| GemmPlan::new(&mut product(m, n, k, [true, false, false]), AVX512).swapped;
     let shapes =
-        [(256, 784, 1025), (256, 784, 1024), (784, 256, 4096), (256, 496, 1040), (64, 784, 1025), (63, 784, 1025)];
-    assert_eq!(shapes.map(|(m, n, k)| is_turned(m, n, k)), [true, false, false, false, true, false]);
+        [(240, 784, 1025), (240, 784, 668), (784, 240, 4096), (240, 496, 1058), (64, 784, 1025), (63, 784, 1025)];
+    assert_eq!(shapes.map(|(m, n, k)| is_turned(m, n, k)), [true, false, false, true, true, false]);
+    assert_eq!(
+        [(240, 1040, 1025), (240, 1024, 1025), (256, 784, 1025)].map(|(m, n, k)| is_turned(m, n, k)),
+        [false; 3]
+    );
+    assert_eq!([(180, 1040, 1025), (180, 1024, 1025)].map(|(m, n, k)| is_turned(m, n, k)), [true, false]);
+}
+
+/// What becomes of the rows of a transposed A: by how far apart its steps lie, by the columns that read them and by the size of C.
+#[test]
+fn a_transposed_a_is_copied_or_read_by_few_steps() {
+    let plan = |m, n, k| {
+        let plan = GemmPlan::new(&mut product(m, n, k, [true, false, false]), AVX512);
+        (plan.packs_a, plan.kc)
+    };
+    // 4 KiB apart: few columns, few steps at a time; more columns, or few steps in all.
+    assert_eq!(
+        [plan(1024, 256, 512), plan(1024, 128, 257), plan(1024, 128, 256)],
+        [(false, 128), (false, 128), (false, 512)]
+    );
+    assert_eq!(
+        [plan(1024, 257, 512), plan(1024, 512, 128), plan(1024, 511, 128)],
+        [(true, 512), (true, 512), (false, 512)]
+    );
+    assert_eq!([plan(1040, 128, 512), plan(1040, 512, 512)], [(false, 512); 2]);
+    // Any A, where B is wide and C large.
+    let wide = [(342, 576, 128), (341, 576, 128), (342, 575, 128), (342, 576, 127), (256, 768, 128)];
+    assert_eq!(wide.map(|(m, n, k)| plan(m, n, k).0), [true, false, false, false, true]);
+    let f64_plan = |m, n, k| {
+        let mut p = Product::<f64>::to_plan((m, n, k), [(1, m as isize), (n as isize, 1), (n as isize, 1)]);
+        let plan = GemmPlan::new(&mut p, AVX512);
+        (plan.packs_a, plan.kc)
+    };
+    assert_eq!([f64_plan(1024, 128, 512), f64_plan(1024, 136, 512)], [(false, 96), (true, 384)]);
 }
 
 /// The order of summation depends on the type, shape and strides, not on the instruction set.
