@@ -17,11 +17,11 @@ pub struct Shape {
 }
 
 /// The sizes that a grid is made of.
-struct Grid {
+struct Grid<'a> {
     /// Sides of square products.
     squares: &'static [usize],
     /// Inputs and outputs of dense layers.
-    layers: &'static [(usize, usize)],
+    layers: &'a [(usize, usize)],
     /// Mini-batches of each layer.
     batches: &'static [usize],
     /// m, n and k of tall, wide, deep and odd products.
@@ -29,7 +29,7 @@ struct Grid {
 }
 
 /// Everything.
-const FULL: Grid = Grid {
+const FULL: Grid<'static> = Grid {
     squares: &[16, 31, 32, 48, 64, 96, 100, 128, 192, 256, 384, 511, 512, 768, 1000, 1024, 2048],
     layers: &[(784, 512), (512, 256), (256, 128), (128, 10), (4096, 4096)],
     batches: &[1, 2, 4, 8, 16, 32, 64, 128, 256, 1024],
@@ -56,16 +56,20 @@ const FULL: Grid = Grid {
 };
 
 /// A sample of it that takes a minute or two.
-const QUICK: Grid = Grid {
+const QUICK: Grid<'static> = Grid {
     squares: &[16, 31, 64, 256, 512, 1000],
     layers: &[(784, 512), (128, 10)],
     batches: &[1, 8, 64, 256],
     others: &[(4096, 64, 64), (64, 4096, 64), (64, 64, 8192), (512, 512, 16), (37, 41, 29)],
 };
 
-/// The shapes of the full or of the quick grid.
-pub fn shapes(quick: bool) -> Vec<Shape> {
-    let grid = if quick { QUICK } else { FULL };
+/// The shapes of the full or of the quick grid, or of all batches of `layers` if there are any.
+pub fn shapes(quick: bool, layers: &[(usize, usize)]) -> Vec<Shape> {
+    let grid = match layers {
+        [] if quick => QUICK,
+        [] => FULL,
+        layers => Grid { squares: &[], layers, others: &[], ..FULL },
+    };
     let squares = grid.squares.iter().map(|&n| Shape::plain(format!("square {n}"), (n, n, n)));
     let layers =
         grid.layers.iter().flat_map(|&layer| grid.batches.iter().flat_map(move |&batch| products(layer, batch)));

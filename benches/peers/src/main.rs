@@ -25,6 +25,9 @@ struct Args {
     /// Element type
     #[arg(long = "type", value_enum, default_value = "both")]
     element: Type,
+    /// The products of these layers instead of the grid, as in `1024-1024,512-10`: inputs-outputs
+    #[arg(long, value_delimiter = ',', value_parser = layer, conflicts_with = "quick")]
+    layers: Vec<(usize, usize)>,
     /// Only shapes whose name contains this
     #[arg(long, default_value = "", hide_default_value = true, value_name = "WORD")]
     filter: String,
@@ -47,6 +50,18 @@ struct Args {
     #[arg(long, conflicts_with_all = ["json", "rounds"])]
     test: bool,
 }
+
+/// `inputs-outputs`.
+fn layer(text: &str) -> Result<(usize, usize), String> {
+    let sizes = text.split_once('-').and_then(|(inputs, outputs)| Some((inputs.parse().ok()?, outputs.parse().ok()?)));
+    match sizes {
+        Some((inputs @ 1..=LARGEST_LAYER, outputs @ 1..=LARGEST_LAYER)) => Ok((inputs, outputs)),
+        _ => Err(format!("a layer is INPUTS-OUTPUTS, each 1 to {LARGEST_LAYER}")),
+    }
+}
+
+/// Larger ones take gigabytes of memory and minutes a round.
+const LARGEST_LAYER: usize = 16_384;
 
 /// Element types to compare.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]

@@ -66,7 +66,7 @@ impl Plan {
                 return Err(format!("two libraries are named {}: link one under another name", library.name).into());
             }
         }
-        let mut shapes = grid::shapes(args.quick);
+        let mut shapes = grid::shapes(args.quick, &args.layers);
         shapes.retain(|shape| shape.name.contains(&args.filter));
         if shapes.is_empty() {
             return Err(format!("no shape contains {:?}", args.filter).into());
