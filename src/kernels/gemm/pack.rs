@@ -12,6 +12,7 @@
 
 use super::Operand;
 use super::blocking::{kc, strip_len};
+use super::steps::bytes;
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 
@@ -215,6 +216,28 @@ pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
     to: *mut T,
     stride: isize,
 ) {
+    // SAFETY: the caller's debt.
+    unsafe {
+        if cols == T::LANES {
+            transpose_as::<T, S, true>(simd, from, (depth, cols), to, stride);
+        } else {
+            transpose_as::<T, S, false>(simd, from, (depth, cols), to, stride);
+        }
+    }
+}
+
+/// [`transpose`] of a whole vector of columns or of fewer.
+///
+/// # Safety
+/// As [`transpose`].
+#[inline(always)]
+unsafe fn transpose_as<T: Element, S: Simd<T>, const WHOLE: bool>(
+    simd: S,
+    from: Operand<T>,
+    (depth, cols): (usize, usize),
+    to: *mut T,
+    stride: isize,
+) {
     let quarter = T::LANES / 4;
     let mut p = 0;
     // SAFETY: the caller's debt, for the steps of k from p on.
@@ -224,16 +247,16 @@ pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
             if p + COLUMN_AHEAD * T::LANES < depth {
                 (0..cols).for_each(|j| simd.prefetch(from.at(p + COLUMN_AHEAD * T::LANES, j)));
             }
-            transpose_quarters::<T, S, 4>(simd, from, (p, cols), to, stride);
+            transpose_quarters::<T, S, WHOLE, 4>(simd, from, (p, cols), to, stride);
             p += T::LANES;
         }
         while p + quarter <= depth {
-            transpose_quarters::<T, S, 1>(simd, from, (p, cols), to, stride);
+            transpose_quarters::<T, S, WHOLE, 1>(simd, from, (p, cols), to, stride);
             p += quarter;
         }
         if p < depth && depth >= quarter {
             // The last quarter, some of it once more.
-            transpose_quarters::<T, S, 1>(simd, from, (depth - quarter, cols), to, stride);
+            transpose_quarters::<T, S, WHOLE, 1>(simd, from, (depth - quarter, cols), to, stride);
         } else if p < depth {
             for p in 0..depth {
                 (0..cols).for_each(|j| *to.offset(p as isize * stride).add(j) = *from.at(p, j));
@@ -248,7 +271,7 @@ pub(super) unsafe fn transpose<T: Element, S: Simd<T>>(
 /// # Safety
 /// As [`transpose`], for these steps.
 #[inline(always)]
-unsafe fn transpose_quarters<T: Element, S: Simd<T>, const G: usize>(
+unsafe fn transpose_quarters<T: Element, S: Simd<T>, const WHOLE: bool, const G: usize>(
     simd: S,
     from: Operand<T>,
     (p, cols): (usize, usize),
@@ -258,11 +281,23 @@ unsafe fn transpose_quarters<T: Element, S: Simd<T>, const G: usize>(
     let quarter = T::LANES / 4;
     let mut v = [[simd.splat(T::ZERO); 4]; G];
     let row = simd.first(cols);
+    let column = bytes::<T>(from.col);
+    // The first column of each quarter. The others lie as many strides further as x86 adds to a pointer by itself.
+    let mut first = [from.at(p, 0); 4];
+    for l in 1..4 {
+        first[l] = simd.pin_address(first[l - 1].wrapping_byte_offset(column.wrapping_mul(quarter as isize)));
+    }
     // SAFETY: the caller's debt. Beyond the last column, that one is read again.
     unsafe {
         for q in 0..quarter {
             // All that is needed of a line at once, for where columns lie a multiple of 4 KiB apart L1 holds few of them.
-            let columns: [*const T; 4] = core::array::from_fn(|l| from.at(p, (l * quarter + q).min(cols - 1)));
+            let mut columns = [from.ptr; 4];
+            for l in 0..4 {
+                columns[l] = match WHOLE {
+                    true => first[l].wrapping_byte_offset(column.wrapping_mul(q as isize)),
+                    false => from.at(p, (l * quarter + q).min(cols - 1)),
+                };
+            }
             for g in 0..G {
                 v[g][q] = simd.load_quarters(columns.map(|column| column.add(g * quarter)));
             }
@@ -276,7 +311,7 @@ unsafe fn transpose_quarters<T: Element, S: Simd<T>, const G: usize>(
             }
             for q in 0..quarter {
                 let to = to.offset((p + g * quarter + q) as isize * stride);
-                if cols == T::LANES {
+                if WHOLE {
                     simd.store(to, v[g][q]);
                 } else {
                     simd.store_masked(row, to, v[g][q]);

@@ -97,6 +97,21 @@ fn blocks_of_few_steps_are_wider() {
     assert_eq!([512, 1024, 256, 128, 64, 33].map(nc), [384, 384, 768, 1536, 3072, 3072]);
 }
 
+/// Few steps of a B that is copied before: a block that half of an L1 holds, where half of an L2 holds C.
+#[test]
+fn shallow_blocks_stay_in_l1() {
+    let nc = |m, n, k| {
+        let plan = GemmPlan::new(&mut product(m, n, k, [false, true, false]), AVX512);
+        (plan.packing, plan.tile.vectors, plan.nc)
+    };
+    let before = |vectors, nc| (Packing::Before, vectors, nc);
+    assert_eq!([nc(32, 784, 32), nc(8, 1024, 10), nc(32, 784, 128)], [before(4, 128), before(6, 384), before(2, 32)]);
+    assert_eq!(
+        [nc(256, 1024, 32), nc(257, 1024, 32), nc(256, 512, 129)],
+        [before(4, 128), before(4, 3072), before(4, 1152)]
+    );
+}
+
 #[test]
 fn blocks_of_b_are_as_many_whole_panels_as_fit() {
     fn check<T: Element>() {
