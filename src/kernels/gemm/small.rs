@@ -43,12 +43,12 @@ pub(crate) unsafe fn multiply_small<T: Element>(token: Token, p: &Product<T>) {
 }
 
 /// Sums of a small product of one or two vectors of C: one FMA chain each would wait for itself.
-const CHAINS: usize = 4;
+pub(super) const CHAINS: usize = 4;
 /// Steps of k from which more chains gain more than their sum takes.
 const CHAIN_STEPS: usize = 16;
 
 /// Whether a small product has so few vectors of C that the latency of their FMAs is its time.
-fn is_latent<T: Element>(p: &Product<T>) -> bool {
+pub(super) fn is_latent<T: Element>(p: &Product<T>) -> bool {
     p.m * p.n.div_ceil(T::LANES) <= 2 && p.k >= CHAIN_STEPS
 }
 

@@ -209,8 +209,13 @@ fn small_products_are_planned_by_rows_and_columns() {
     assert_eq!([small(10, 16, 64), small(10, 16, 65)], [true, false]);
     assert_eq!([small(8, 8, 128), small(8, 7, 128), small(9, 8, 128)], [true, false, false]);
     assert_eq!([small(100, 10, 16), small(100, 10, 17)], [true, false]);
-    // Tiny whatever the width, up to one block of steps.
-    assert_eq!([small(1, 1, 256), small(1, 1, 257), small(0, 1, 513)], [true, false, false]);
+    // Tiny whatever the width, up to one block of steps; a vector of columns up to four.
+    assert_eq!([small(1, 1, 256), small(1, 1, 257), small(0, 1, 513)], [true, false, true]);
+    assert_eq!(
+        [small(2, 16, 2048), small(2, 16, 2049), small(1, 17, 600), small(3, 16, 600)],
+        [true, false, false, false]
+    );
+    assert_eq!([small(1, 8, 600), small(1, 7, 600)], [true, false]);
     // Not where B or C lies otherwise, nor outer products.
     assert!(
         [[true, false, false], [false, true, false], [false, false, true]]
