@@ -255,6 +255,9 @@ pub(crate) fn is_small<T: Element>(p: &Product<T>) -> bool {
     if p.n > SMALL_COLUMNS || p.b.col != 1 || p.c.col != 1 || p.panels_from.is_some() || p.column_sums.is_some() {
         return false;
     }
+    if p.n == 1 && p.lie_along_k() {
+        return false;
+    }
     let width = p.n.next_multiple_of(T::LANES);
     let work = p.m.saturating_mul(width).saturating_mul(p.k);
     let is_dense = width - p.n <= p.n / 8 && p.k <= SMALL_DEPTH;

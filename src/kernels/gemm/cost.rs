@@ -15,7 +15,7 @@ impl<T: Element> Product<T> {
         let idle = self.n.wrapping_neg() % T::LANES;
         let is_small = idle <= self.n / 8 && self.k <= SMALL_DEPTH;
         let is_tiny = || self.m.saturating_mul(self.n + idle).saturating_mul(self.k) <= TINY_WORK;
-        if self.c.col == 1 && self.b.col == 1 && (idle == 0 || is_small || is_tiny()) {
+        if self.n > 1 && self.c.col == 1 && self.b.col == 1 && (idle == 0 || is_small || is_tiny()) {
             return (false, GemmPath::Tiles);
         }
         // Few long rows and columns that both lie along k: no tile gains from transposing B for them.

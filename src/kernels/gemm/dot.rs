@@ -51,7 +51,7 @@ fn is_straight<T: Element>(p: &Product<T>) -> bool {
 /// Whether a product is so plain a case of [`lie_along_k`](Product::lie_along_k) that [`Dots::all`] is all that it needs.
 pub(crate) fn is_few_dots<T: Element>(p: &Product<T>) -> bool {
     let is_plain = || p.panels_from.is_none() && p.column_sums.is_none() && !Rest::is_needed(&p.finish);
-    p.lie_along_k() && p.b.col != 1 && is_straight(p) && is_plain()
+    p.lie_along_k() && (p.b.col != 1 || p.n == 1) && is_straight(p) && is_plain()
 }
 
 /// Columns that are computed for a block of rows.
@@ -197,7 +197,7 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
                     let fetches = is_far && q == j && self.depth.len() == p.k;
                     let mut r = 0;
                     while r < rows {
-                        let high = 1 << (rows - r).min(most / wide).ilog2();
+                        let high = 1 << (rows - r).min(most / wide).min(8).ilog2();
                         let down = (rows - r) / high;
                         let grid = Grid { at: (i + r, q), blocks: (down, across), ahead: offset(rows, p.a.row, 0, 1) };
                         macro_rules! sizes {
@@ -219,7 +219,6 @@ impl<T: Element> Kernel<T> for Dots<'_, T> {
                             (2, 1),
                             (4, 1),
                             (8, 1),
-                            (16, 1),
                             (1, 2),
                             (2, 2),
                             (4, 2),

@@ -209,9 +209,9 @@ impl<T: Copy> Product<T> {
         m.saturating_mul(n).saturating_mul(k)
     }
 
-    /// Whether C lies by columns: [`swapped`](Self::swapped), it lies by rows, and is planned as such.
+    /// Whether C lies by columns, or is one: [`swapped`](Self::swapped), it lies by rows, or is one, and is planned as such.
     pub(crate) fn is_column_major(&self) -> bool {
-        self.c.col != 1 && self.c.row == 1
+        self.c.row == 1 && (self.c.col != 1 || self.n == 1 && self.m > 1)
     }
 
     /// The same product with the operands in each other's role: Cᵀ = Bᵀ·Aᵀ.
