@@ -211,7 +211,7 @@ impl Exec {
             return Err(Error::Length { what: "gemm: column sums", expected: product.n, found: sums.len() });
         }
         let (one, whole, to) = (T::ONE, product, sums.as_mut_ptr());
-        let is_plain = !product.is_column_major() && !is_small(&product);
+        let is_plain = !product.is_column_major() && !is_small(&product, T::registers(self.token()));
         let is_fused = self.backend() == Backend::Native && alpha != T::ZERO && product.m > 0 && is_plain;
         product.column_sums = is_fused.then_some(to);
         // SAFETY: the views' addresses were checked at construction, the borrows of C and of the sums are unique.
@@ -264,7 +264,11 @@ impl Exec {
         }
         // SAFETY: the caller's debt.
         unsafe {
-            if is_small(product) { multiply_small(self.token(), product) } else { self.multiply_large(product, ahead) }
+            if is_small(product, T::registers(self.token())) {
+                multiply_small(self.token(), product)
+            } else {
+                self.multiply_large(product, ahead)
+            }
         }
         Ok(())
     }

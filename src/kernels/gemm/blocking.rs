@@ -114,7 +114,7 @@ impl GemmPlan {
             let plan = Self::new(p, registers);
             return Self { swapped: !plan.swapped, ..plan };
         }
-        if !is_small(p) {
+        if !is_small(p, registers) {
             return Self::not_small(p, registers);
         }
         let vectors = small_vectors(p, registers);
@@ -138,7 +138,7 @@ impl GemmPlan {
         let wide = if p.a.row == 1 && !vectors.is_multiple_of(4) { TRANSPOSED_TILE_ROWS } else { WIDE_TILE_ROWS };
         let tile = if is_short { short_tile(p.m, vectors, registers) } else { tile_for(p.m, wide, vectors, registers) };
         let is_dot = path == GemmPath::Dots;
-        let is_outer = !is_dot && outer::fits(p) && !p.streams_c();
+        let is_outer = !is_dot && outer::fits(p, registers) && !p.streams_c();
         let plain = Self::plain(p, if is_outer { GemmPath::Outer } else { path }, tile);
         // The rest is for products that take longer than the choice.
         if is_outer || !is_dot && p.b.col == 1 && p.work() <= SMALL_WORK {
@@ -251,7 +251,7 @@ pub(crate) fn panel_vectors<T: Element>(n: usize, registers: usize) -> usize {
 /// or few steps, and little work. No turn, dot product, copy or block would gain more than it takes to choose. One vector of columns and one or two
 /// rows wait for their sums however many steps there are (up to four times those of other chains: 1×10×1024 `f32` 2.6 times as fast by four chains, 2×10×1024 1.8, AVX2 2.2 and 1.1; two
 /// vectors of one row 1.1 to 1.3, AVX2 0.7 to 0.9).
-pub(crate) fn is_small<T: Element>(p: &Product<T>) -> bool {
+pub(crate) fn is_small<T: Element>(p: &Product<T>, registers: usize) -> bool {
     if p.n > SMALL_COLUMNS || p.b.col != 1 || p.c.col != 1 || p.panels_from.is_some() || p.column_sums.is_some() {
         return false;
     }
@@ -265,15 +265,15 @@ pub(crate) fn is_small<T: Element>(p: &Product<T>) -> bool {
     // No chain is longer than those of tiles.
     let is_latent = || p.n <= T::LANES && is_latent(p) && p.k <= CHAINS * kc::<T>();
     let is_little = work <= FEW_COLUMNS_WORK && p.k <= kc::<T>() || is_latent();
-    is_little && (is_dense || is_flat || work <= TINY_WORK) && !outer::fits(p)
+    is_little && (is_dense || is_flat || work <= TINY_WORK) && !outer::fits(p, registers)
 }
 
 /// Steps of k of a small product that may leave lanes idle.
 const FLAT_DEPTH: usize = 16;
 /// The most columns of small products.
-const SMALL_COLUMNS: usize = 64;
+pub(super) const SMALL_COLUMNS: usize = 64;
 /// Multiply–adds of a small product, those of idle lanes too: with more, other plans were up to 1.1 times as fast (AVX2).
-const FEW_COLUMNS_WORK: usize = 1 << 15;
+pub(super) const FEW_COLUMNS_WORK: usize = 1 << 15;
 /// Vectors of columns that small products have code for.
 const SMALL_VECTORS: usize = 4;
 

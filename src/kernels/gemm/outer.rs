@@ -1,15 +1,19 @@
 //! A few outer products, C = a₀·b₀ᵀ + a₁·b₁ᵀ + …: dW of a batch of 1 to 4. C is written row by row, as fast as stores go.
 
 use super::Product;
+use super::blocking::{FEW_COLUMNS_WORK, NARROW_REGISTERS, SMALL_COLUMNS};
 use crate::element::Element;
 use crate::simd::{Kernel, Simd};
 
 /// Steps of k up to which stores take longer than sums: tiles take 1.5 times as long with 1 or 2, 1.1 to 1.5 with 4.
 pub(super) const STEPS: usize = 4;
 
-/// Whether it is the path for a product without other work.
-pub(super) fn fits<T: Element>(p: &Product<T>) -> bool {
-    (1..=STEPS).contains(&p.k) && p.n >= ROW_VECTORS * T::LANES && p.b.col == 1 && p.c.col == 1 && p.is_sum()
+/// Whether it is the path for a product without other work. Where registers are many, small products are done sooner by tiles (64×64 with 1 to 4 steps
+/// 1.14 to 1.4 times as fast on Granite Rapids, `f64` 1.0 to 1.25; AVX2 0.6 to 1.0, 4096×64 0.86 to 1.0).
+pub(super) fn fits<T: Element>(p: &Product<T>, registers: usize) -> bool {
+    let is_small = registers > NARROW_REGISTERS && p.n <= SMALL_COLUMNS && p.work() <= FEW_COLUMNS_WORK;
+    let is_wide = p.n >= ROW_VECTORS * T::LANES && !is_small;
+    (1..=STEPS).contains(&p.k) && is_wide && p.b.col == 1 && p.c.col == 1 && p.is_sum()
 }
 
 /// Vectors of a row from which it pays.
