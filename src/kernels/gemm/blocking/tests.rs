@@ -267,6 +267,18 @@ fn a_column_major_result_swaps_the_operands() {
     assert_eq!((product.m, product.n, plan.swapped, plan.scatter), (200, 300, true, false));
 }
 
+/// One output: its column is a row, of dot products forward and of tiles for dW.
+#[test]
+fn a_result_of_one_column_is_planned_as_a_row() {
+    for (m, k, transposed, path) in [(300, 64, false, GemmPath::Dots), (64, 300, true, GemmPath::Tiles)] {
+        let mut product = product(m, 1, k, [transposed, false, false]);
+        let plan = GemmPlan::new(&mut product, AVX512);
+        assert_eq!((product.m, product.n, plan.path, plan.scatter), (1, m, path, false));
+    }
+    let path = |k| GemmPlan::new(&mut product(1, 1, k, PLAIN), AVX512).path;
+    assert_eq!([31, 32].map(path), [GemmPath::Tiles, GemmPath::Dots]);
+}
+
 /// The ways of the products of an MLP, forward, dX and dW: they decide the time, and dots or tiles the bits.
 #[test]
 fn each_product_of_a_layer_has_its_way() {
