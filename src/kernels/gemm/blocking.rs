@@ -248,9 +248,9 @@ pub(crate) fn panel_vectors<T: Element>(n: usize, registers: usize) -> usize {
 }
 
 /// Whether nothing but the tile is chosen for a product, and that by its rows and columns alone: few columns, most lanes of use
-/// or few steps, and little work. No turn, dot product, copy or block would gain more than it takes to choose. One vector of columns and one or two
-/// rows wait for their sums however many steps there are (up to four times those of other chains: 1×10×1024 `f32` 2.6 times as fast by four chains, 2×10×1024 1.8, AVX2 2.2 and 1.1; two
-/// vectors of one row 1.1 to 1.3, AVX2 0.7 to 0.9).
+/// or few steps, and little work. No turn, dot product, copy or block would gain more than it takes to choose. One or two rows of a vector of columns
+/// may have more steps, for they wait for their sums (1×10×1024 `f32` 2.6 times as fast by four chains, 2×10×1024 1.8, AVX2 2.2 and 1.1; one row
+/// of two vectors 1.1 to 1.3, AVX2 0.7 to 0.9).
 pub(crate) fn is_small<T: Element>(p: &Product<T>, registers: usize) -> bool {
     if p.n > SMALL_COLUMNS || p.b.col != 1 || p.c.col != 1 || p.panels_from.is_some() || p.column_sums.is_some() {
         return false;

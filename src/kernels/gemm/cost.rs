@@ -27,9 +27,9 @@ impl<T: Element> Product<T> {
     }
 
     /// A deep product of which both operands are stored by steps, dW = dZᵀ·X of a large batch, and B, the larger one, is in no L2: turned, X is read
-    /// once and dZ from L2 (128×784×2048 `f32` 1.09 times as fast on Granite Rapids, on two cores 1.12, 192×600×4096 `f64` 1.04 and 1.14). Not where its rows
-    /// lie a multiple of 4 KiB apart, which the scratch memory of a turned product would read again and again (512×2048×2048 1.8 to 2.3 times as
-    /// fast), nor where a copy of dZ does better (512×784×2048 1.11).
+    /// once and dZ from L2 (128×784×2048 `f32` 1.09 times as fast on Granite Rapids, on two cores 1.12, 192×600×4096 `f64` 1.04 and 1.14).
+    /// Not where its rows lie a multiple of 4 KiB apart and so share sets of the caches as a transposed A (512×2048×2048 1.8 to 2.3 times as fast
+    /// unturned), nor where a copy of dZ does better (512×784×2048 1.11).
     fn is_deep(&self) -> bool {
         let lies = self.a.row == 1 && self.b.col == 1 && self.c.col == 1;
         let is_far = self.bytes_of_b() >= BEYOND_L2 && !is_aliased(self.b);
